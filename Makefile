@@ -1,0 +1,58 @@
+# Every target works on a fresh clone: what it needs is set up first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# Two workers on two cores; the tests are short, so one process each is enough.
+JOBS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint types layers unit test-all fix golden bench results clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1|\2/' | column -t -s '|'
+
+setup: $(READY) ## locked environment in .venv (uv if present, pip otherwise)
+
+$(READY): pyproject.toml constraints.txt scripts/setup.sh
+	@PYTHON=$(PYTHON) bash scripts/setup.sh $(VENV)
+	@touch $@
+
+run: setup ## the main job: demo archive, ingest, train, index, three searches
+	@PATH="$(CURDIR)/$(BIN):$$PATH" bash scripts/run.sh
+
+test: setup lint types layers unit ## what CI runs: format, lint, types, layers, fast tests
+
+lint:
+	@$(BIN)/ruff format --check -q .
+	@$(BIN)/ruff check -q .
+	@$(BIN)/codespell src tests docs README.md CHANGELOG.md CONTRIBUTING.md
+
+types:
+	@$(BIN)/mypy --no-error-summary
+
+layers:
+	@$(BIN)/lint-imports --no-logo > .layers.log 2>&1 || { cat .layers.log; rm -f .layers.log; exit 1; }; rm -f .layers.log
+
+unit:
+	@$(BIN)/pytest -n $(JOBS) -m "not slow"
+
+test-all: setup lint types layers ## everything: slow, real-data and kill tests too
+	@$(BIN)/pytest -n $(JOBS)
+
+fix: setup ## format, and mend what ruff can
+	@$(BIN)/ruff format -q .
+	@$(BIN)/ruff check -q --fix .
+
+golden: setup ## rewrite the golden files and show the difference
+	@CASELIGHT_GOLDEN=write $(BIN)/pytest -q -p no:randomly tests/cli/test_golden.py
+	@git --no-pager diff --stat tests/golden
+
+bench: setup ## run the benchmarks; one JSON line a result under benchmarks/results
+	@for file in benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done
+
+results: setup ## write docs/results from the data in CASELIGHT_DATA
+	@$(BIN)/python benchmarks/results_retrieval.py
+
+clean: ## remove what make run and the tools leave behind
+	rm -rf demo build .mypy_cache .ruff_cache .pytest_cache .hypothesis src/*.egg-info

@@ -1,0 +1,82 @@
+"""What the commands share: options, progress, settings, printing."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+# A file or a pipe has no width of its own; tables must not be folded there.
+out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+Home = Annotated[
+    Path,
+    typer.Option(
+        "--home", "-H", envvar="CASELIGHT_HOME", help="Folder that holds studies, models and index."
+    ),
+]
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", help="TOML file with settings; see configs/.")
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="One setting, e.g. train.epochs=20."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+Filters = Annotated[
+    list[str] | None,
+    typer.Option("--filter", metavar="KEY=VALUE", help="Only studies or images with this."),
+]
+
+
+class _Rate(ProgressColumn):
+    """Things a second."""
+
+    def render(self, task: Task) -> Text:
+        """Show the mean rate so far."""
+        return Text(f"{task.finished_speed or task.speed or 0:.0f}/s", style="progress.data.speed")
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Draw a bar for each kind of long work, on the error stream, so that --json stays clean.
+
+    Yields:
+        A function (what, how many are done now, how many in all).
+    """
+    bars: dict[str, Any] = {}
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeRemainingColumn(),
+        console=err,
+    ) as shown:
+
+        def advance(what: str, n_done: int, n_all: int) -> None:
+            if what not in bars or shown.tasks[bars[what]].finished:
+                bars[what] = shown.add_task(what, total=n_all)
+            shown.advance(bars[what], n_done)
+
+        yield advance
+
+
+def print_json(value: Any) -> None:
+    """Print JSON as it is, without colour or wrapping."""
+    typer.echo(json.dumps(value, indent=1, ensure_ascii=False))

@@ -1,0 +1,156 @@
+"""caselight evaluate: how good a model is."""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from caselight.cli.common import (
+    AsJson,
+    ConfigFile,
+    Filters,
+    Overrides,
+    out,
+    print_json,
+    progress,
+)
+from caselight.config import Config, read_config
+from caselight.data.columns import parse_mapping
+from caselight.data.filters import parse_filters
+from caselight.data.store import create_store
+from caselight.device import best_device
+from caselight.engine import Progress, open_engine
+from caselight.errors import UsageError
+from caselight.evaluation.suite import Question
+from caselight.evaluation.suite import evaluate as verb
+from caselight.ingest import ingest
+from caselight.models.checkpoint import load_checkpoint
+
+METRICS = {
+    "recall_at_1": "R@1",
+    "recall_at_5": "R@5",
+    "recall_at_10": "R@10",
+    "recall_at_50": "R@50",
+    "median_rank": "median rank",
+    "map_at_r": "mAP@R",
+    "ndcg_at_10": "NDCG@10",
+    "mrr": "MRR",
+}
+
+
+def evaluate(
+    model: Annotated[Path, typer.Option("--model", help="Folder of the model.")],
+    home: Annotated[
+        Path | None, typer.Option("--home", "-H", help="Score on the studies of a home.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Score on an archive that is in no home.")
+    ] = None,
+    split: Annotated[
+        str, typer.Option("--split", help="train, val, test, or all.")
+    ] = "test",
+    text: Annotated[
+        str | None, typer.Option("--text", help="Which text; as in training if not given.")
+    ] = None,
+    filter_: Filters = None,
+    map_: Annotated[
+        list[str] | None, typer.Option("--map", metavar="COLUMN=NAME", help="As for ingest.")
+    ] = None,
+    config: ConfigFile = None,
+    set_: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score a model in every reading and direction, with ceilings, chance, intervals and alarms."""
+    if (home is None) == (data is None):
+        raise UsageError("name exactly one of --home and --data to say what to score on")
+    settings = read_config(config, set_ or ())
+    loaded = load_checkpoint(model)
+    overrides = {"train": {"text": text}} if text else {}
+    question = Question(
+        split=None if split == "all" else split,
+        text=Config.from_mapping(overrides).train.text if text else loaded.config.train.text,
+        filters=parse_filters(filter_ or ()),
+    )
+    with ExitStack() as stack:
+        advance = stack.enter_context(progress())
+        place = home or stack.enter_context(_throw_away(data, map_ or [], settings, advance))
+        engine = stack.enter_context(
+            open_engine(place, config=loaded.config, device=best_device(), progress=advance)
+        )
+        report = verb(engine, loaded, question, config=settings)
+    if as_json:
+        print_json(report)
+    else:
+        _show(report)
+
+
+@contextmanager
+def _throw_away(
+    data: Path | None, mapping: list[str], settings: Config, advance: Progress
+) -> Iterator[Path]:
+    """Ingest an archive into a home that lasts as long as the evaluation."""
+    if data is None:
+        raise UsageError("name --data")
+    with tempfile.TemporaryDirectory(prefix="caselight-") as folder:
+        home = Path(folder) / "home"
+        with create_store(home) as store:
+            receipt = ingest(
+                data,
+                store,
+                settings=settings.ingest,
+                mapping=parse_mapping(mapping),
+                clock=time.perf_counter,
+                on_studies=lambda done, total: advance("reading studies", done, total),
+            )
+        if receipt.rejected:
+            advance(f"{len(receipt.rejected)} things refused", 0, len(receipt.rejected))
+        yield home
+
+
+def _show(report: dict[str, Any]) -> None:
+    out.print(
+        f"model {report['model'][:16]}, split {report['split'] or 'all'}, text {report['text']}: "
+        f"{report['n_images']} images, {report['n_images_without_text']} of them without a text",
+        markup=False,
+    )
+    for direction in ("text_to_image", "image_to_text", "image_to_image"):
+        block = report[direction]
+        for figure in ("strict", "multi_positive"):
+            out.print(_table(direction, figure, block))
+    for alarm in report["alarms"]:
+        out.print(f"ALARM {alarm}", style="bold red", markup=False)
+    if not report["alarms"]:
+        out.print("no alarms: no leak between splits, nothing above its ceiling")
+
+
+def _table(direction: str, figure: str, block: dict[str, Any]) -> Table:
+    title = (
+        f"{direction.replace('_', ' ')}, {figure.replace('_', '-')}: {block['n_queries']} queries, "
+        f"{block['n_gallery']} answers, {block['n_unique_texts']} distinct texts"
+    )
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table.add_column("reading")
+    for name in METRICS.values():
+        table.add_column(name, justify="right")
+    readings = {
+        name: one
+        for name, one in block.items()
+        if isinstance(one, dict) and figure in one and "recall_at_1" in one[figure]
+        and name not in ("ceiling", "chance")
+    }  # fmt: skip
+    for name, one in {**readings, **block["sanity"]}.items():
+        table.add_row(name, *(_number(one[figure][m]["value"]) for m in METRICS))
+    for name in ("ceiling", "chance"):
+        table.add_row(name, *(_number(block[name][figure][m]) for m in METRICS), style="dim")
+    return table
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if value < 1 else f"{value:.4g}"

@@ -1,0 +1,55 @@
+"""The command `caselight`."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from caselight import __version__
+from caselight.cli import demo_archive, doctor, evaluate, index, ingest, search, train
+from caselight.cli.common import err
+from caselight.errors import Error
+
+app = typer.Typer(
+    name="caselight",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Find the cases that look like this one, and say how far to trust the answer.",
+    epilog="Exit status: 0 done, 1 refused (the message says why and carries a code), 2 usage.",
+)
+app.command("demo-archive")(demo_archive.demo_archive)
+app.command("ingest")(ingest.ingest)
+app.command("train")(train.train)
+app.add_typer(index.app, name="index")
+app.command("search")(search.search)
+app.command("evaluate")(evaluate.evaluate)
+app.command("doctor")(doctor.doctor)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"caselight {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Find the cases that look like this one, and say how far to trust the answer."""
+
+
+def run() -> None:
+    """Run the command line; every refusal is one sentence, a code and an exit status."""
+    try:
+        app()
+    except Error as error:
+        err.print(f"caselight: {error.code}: {error}", markup=False)
+        sys.exit(error.exit_status)
+    except KeyboardInterrupt:
+        err.print("caselight: stopped; the same command goes on where this one stopped")
+        sys.exit(130)

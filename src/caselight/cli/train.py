@@ -1,0 +1,65 @@
+"""caselight train: learn a model from a home."""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from caselight.cli.common import ConfigFile, Filters, Home, Overrides, out, progress
+from caselight.config import read_config
+from caselight.data.filters import parse_filters
+from caselight.device import best_device
+from caselight.engine import open_engine
+from caselight.train.loop import EpochLog
+from caselight.train.run import train as verb
+
+DEFAULT_MODEL = "trained"
+
+
+def train(
+    home: Home,
+    out_: Annotated[
+        Path | None, typer.Option("--out", help="Folder for the model; HOME/trained if not given.")
+    ] = None,
+    text: Annotated[
+        str | None, typer.Option("--text", help="Which text goes with an image; see settings.")
+    ] = None,
+    filter_: Filters = None,
+    config: ConfigFile = None,
+    set_: Overrides = None,
+) -> None:
+    """Learn embeddings and codes from the pairing of images and texts in the training split."""
+    overrides = list(set_ or ())
+    if text is not None:
+        overrides.append(f"train.text={text}")
+    overrides += [f"train.filters.{k}={v}" for k, v in parse_filters(filter_ or ()).items()]
+    settings = read_config(config, overrides)
+    folder = out_ or home / DEFAULT_MODEL
+    last: list[EpochLog] = []
+    with progress() as advance:
+
+        def on_epoch(log: EpochLog) -> None:
+            last[:] = [*(e for e in last if e.stage != log.stage), log]
+            advance(f"training {log.stage} heads", 1, log.n_epochs)
+
+        with open_engine(home, config=settings, device=best_device(), progress=advance) as engine:
+            receipt = verb(
+                engine, config=settings, out=folder, clock=time.perf_counter, on_epoch=on_epoch
+            )
+    scores = {name: value for log in last for name, value in log.val_recall_at_10.items()}
+    out.print(
+        f"trained on {receipt.n_pairs} pairs in {receipt.seconds:.1f} s; model "
+        f"{receipt.fingerprint[:16]} in {receipt.model}",
+        markup=False, soft_wrap=True,
+    )
+    if scores:
+        shown = ", ".join(f"{name} {value:.3f}" for name, value in scores.items())
+        out.print(f"validation Recall@10 of {receipt.n_val_pairs} pairs: {shown}", markup=False, soft_wrap=True)
+    if receipt.n_texts_cut:
+        out.print(
+            f"note: {receipt.n_texts_cut} texts are longer than {settings.towers.max_tokens} "
+            "tokens and were cut",
+            markup=False, soft_wrap=True,
+        )
+    out.print(f"next: caselight index build --home {home} --model {folder}", markup=False, soft_wrap=True)

@@ -1,0 +1,238 @@
+"""Every setting, its unit and its default, in one place.
+
+One TOML file is read into this frozen tree; `--set train.lr=3e-4` overrides single values. An
+unknown key is refused with the nearest spelling. Nothing here is ever mutated, and no default
+lives anywhere else.
+"""
+
+import difflib
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from caselight.errors import ConfigError
+
+TextField = Literal["auto", "caption", "report", "findings", "impression", "indication", "notes"]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class IngestSettings(_Settings):
+    """How an archive is read."""
+
+    batch_studies: int = Field(32, ge=1)
+    """Studies written in one transaction."""
+    max_pixels: int = Field(100_000_000, ge=1)
+    """Pictures with more pixels than this are refused before they are decoded."""
+    thumbnail_px: int = Field(192, ge=16, le=1024)
+    """Longer side of a thumbnail."""
+    val_percent: int = Field(10, ge=0, le=50)
+    """Patients put into the validation split where the archive has no split of its own."""
+    test_percent: int = Field(10, ge=0, le=50)
+    """Patients put into the test split where the archive has no split of its own."""
+
+
+class TowerSettings(_Settings):
+    """The frozen encoders and what is done to their input."""
+
+    image: str = "efficientnet-lite0"
+    """A built-in name, or `transformers:NAME_OR_PATH` for any vision model."""
+    text: str = "minilm-l6"
+    """A built-in name, or `transformers:NAME_OR_PATH` for any text model."""
+    trim_fraction: float = Field(0.06, ge=0.0, le=0.4)
+    """Cut off the top and the bottom of every picture, where names and watermarks are burned in."""
+    max_tokens: int = Field(256, ge=8, le=8192)
+    """Longer texts are cut; how many were is counted."""
+    batch_images: int = Field(16, ge=1)
+    """Pictures encoded at a time."""
+    batch_texts: int = Field(32, ge=1)
+    """Texts encoded at a time."""
+
+
+class ModelSettings(_Settings):
+    """The trained heads."""
+
+    embed_dim: int = Field(256, ge=8, le=4096)
+    """Width of the float embedding."""
+    hidden_dim: int = Field(512, ge=8, le=8192)
+    """Width of the one hidden layer of every head."""
+    dropout: float = Field(0.3, ge=0.0, lt=1.0)
+    """Chance that a hidden unit is silenced in training."""
+    input_dropout: float = Field(0.1, ge=0.0, lt=1.0)
+    """Chance that a tower feature is silenced in training."""
+    bits: tuple[int, ...] = (48, 64, 128, 256)
+    """Widths of the hash heads, each a multiple of 16 from 16 to 512."""
+
+    @field_validator("bits")
+    @classmethod
+    def _widths(cls, bits: tuple[int, ...]) -> tuple[int, ...]:
+        wrong = [b for b in bits if b % 16 or not 16 <= b <= 512]
+        if wrong or not bits:
+            raise ValueError(f"{wrong or 'no'} bits: use multiples of 16 from 16 to 512")
+        return tuple(sorted(set(bits)))
+
+
+class LossSettings(_Settings):
+    """The objective's weights and the relaxation of the sign."""
+
+    temperature: float = Field(0.07, gt=0.0)
+    """Divides the cosine of the float embeddings before the softmax."""
+    hash_temperature: float = Field(0.1, gt=0.0)
+    """The same for relaxed codes."""
+    quantization: float = Field(0.1, ge=0.0)
+    """Weight of the distance between a relaxed bit and its sign."""
+    bit_balance: float = Field(0.1, ge=0.0)
+    """Weight of the squared mean of every bit over a batch."""
+    sharpness_start: float = Field(1.0, gt=0.0)
+    """`tanh(sharpness * x)` stands in for the sign; it begins here ..."""
+    sharpness_end: float = Field(5.0, gt=0.0)
+    """... and grows to this."""
+
+
+class TrainSettings(_Settings):
+    """The loop."""
+
+    seed: int = Field(0, ge=0)
+    """Decides initial weights, batches and dropout: same seed, same result."""
+    text: TextField = "auto"
+    """Which text is paired with an image; `auto` takes caption, then report, then notes."""
+    filters: Mapping[str, str] = {}
+    """Only studies or images with this metadata take part, e.g. `{modality = "X-ray"}`."""
+    epochs: int = Field(60, ge=1)
+    """Passes over the pairs for the float heads."""
+    hash_epochs: int = Field(60, ge=1)
+    """Passes over the pairs for the hash heads."""
+    batch_size: int = Field(256, ge=2)
+    """Pairs a step."""
+    lr: float = Field(1e-3, gt=0.0)
+    """Peak learning rate of AdamW."""
+    weight_decay: float = Field(1e-2, ge=0.0)
+    """Decoupled weight decay."""
+    warmup_steps: int = Field(10, ge=0)
+    """Steps of linear warm-up before the cosine."""
+    checkpoint_epochs: int = Field(5, ge=1)
+    """A killed training goes on from the last multiple of this."""
+
+
+class SearchSettings(_Settings):
+    """How a query is answered."""
+
+    n_bits: int = Field(128, ge=16, le=512)
+    """Which hash head the index uses."""
+    shortlist: int = Field(200, ge=1)
+    """Rows taken by Hamming distance and rescored with the float embedding."""
+    near_bits: int = Field(10, ge=0, le=256)
+    """Pictures whose 256-bit difference hashes differ in no more bits are near-duplicates."""
+
+
+class EvaluateSettings(_Settings):
+    """How a model is scored."""
+
+    n_resamples: int = Field(1000, ge=100)
+    """Bootstrap resamples of patients."""
+    level: float = Field(0.95, gt=0.5, lt=1.0)
+    """Coverage of the intervals."""
+    seed: int = Field(0, ge=0)
+    """Decides the resamples."""
+    shortlist: int = Field(50, ge=1)
+    """Rows of the gallery that `rescored_bits_N` puts in order by the float embedding."""
+
+
+class Config(_Settings):
+    """All settings of Caselight."""
+
+    ingest: IngestSettings = IngestSettings()
+    towers: TowerSettings = TowerSettings()
+    model: ModelSettings = ModelSettings()
+    loss: LossSettings = LossSettings()
+    train: TrainSettings = TrainSettings()
+    search: SearchSettings = SearchSettings()
+    evaluate: EvaluateSettings = EvaluateSettings()
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> Self:
+        """Check a nested mapping and make settings of it.
+
+        Raises:
+            ConfigError: `config.unknown_key` or `config.out_of_range`.
+        """
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise _refusal(error) from None
+
+
+def read_config(path: Path | None = None, overrides: Sequence[str] = ()) -> Config:
+    """Resolve settings: defaults, then a TOML file, then `key=value` overrides.
+
+    Args:
+        path: a TOML file, or None.
+        overrides: `section.key=value`; the value is read as JSON, else as text.
+
+    Raises:
+        ConfigError: for a file that is not TOML, an unknown key, or a value out of range.
+    """
+    values: dict[str, Any] = {}
+    if path is not None:
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise ConfigError(
+                f"there is no settings file {path}; name an existing TOML file",
+                code="config.not_toml",
+            ) from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(
+                f"{path} is not TOML ({error}); write [section] and key = value lines",
+                code="config.not_toml",
+            ) from None
+    for override in overrides:
+        _apply(values, override)
+    return Config.from_mapping(values)
+
+
+def known_keys() -> tuple[str, ...]:
+    """Return every setting as `section.key`, in the order of this file."""
+    return tuple(
+        f"{section}.{key}"
+        for section, info in Config.model_fields.items()
+        for key in info.annotation.model_fields  # type: ignore[union-attr]
+    )
+
+
+def _apply(values: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    parts = key.strip().split(".")
+    if not equals or len(parts) < 2:
+        raise ConfigError(
+            f"found {override!r}, expected section.key=value, for example train.lr=3e-4"
+        )
+    try:
+        value: Any = json.loads(text)
+    except json.JSONDecodeError:
+        value = text
+    node = values
+    for part in parts[:-1]:
+        node = node.setdefault(part, {})
+        if not isinstance(node, dict):
+            raise ConfigError(f"found {key!r}, but {part!r} is a value, not a section")
+    node[parts[-1]] = value
+
+
+def _refusal(error: ValidationError) -> ConfigError:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        known = known_keys()
+        near = difflib.get_close_matches(key, (*known, *Config.model_fields), n=1, cutoff=0.4)
+        hint = f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(known)}"
+        return ConfigError(f"there is no setting {key!r}; {hint}")
+    return ConfigError(
+        f"setting {key!r} is {first['input']!r}: {first['msg']}", code="config.out_of_range"
+    )

@@ -1,0 +1,262 @@
+"""Rows of an archive grouped into studies, in a temporary database so that memory stays flat."""
+
+import json
+import os
+import sqlite3
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import Any, Self
+
+from caselight.types import SECTIONS, Rejected, SourceImage, SourceStudy
+
+_SCHEMA = """
+PRAGMA journal_mode = OFF;
+PRAGMA synchronous = OFF;
+CREATE TABLE study (
+    id INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL, by_image INTEGER, refused INTEGER DEFAULT 0
+);
+CREATE TABLE row (
+    n INTEGER PRIMARY KEY, study INTEGER NOT NULL, place TEXT NOT NULL, image_key BLOB UNIQUE,
+    named_image INTEGER NOT NULL, patient TEXT, split TEXT, payload TEXT NOT NULL
+);
+"""
+_WHOLE = "; no other image of its study is left, so the study is refused whole"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One row of an archive: an image, a text, or both, of one study."""
+
+    place: str
+    """Where a person finds it: "records.csv:17", or a file's path."""
+    study_id: str
+    by_image: bool = False
+    """Whether the study's name was made from the image's path."""
+    image: SourceImage | None = None
+    image_key: str | None = None
+    """Equal exactly when two rows name one image."""
+    outside: bool = False
+    """Whether the row named an image outside of the archive; `image` is None then."""
+    patient_id: str | None = field(default=None, repr=False)
+    fields: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """Fields of the study that this row has: `SECTIONS`, labels, date, age, sex, site, split."""
+
+
+class Spool:
+    """Takes rows in any order and gives back whole studies, in order of first appearance."""
+
+    def __init__(self) -> None:
+        # An empty name is SQLite's own temporary database: on disk once it outgrows a small cache,
+        # without a name that could be left behind.
+        self._database = sqlite3.connect("", isolation_level=None)
+        self._database.executescript(_SCHEMA)
+        self._rejected: list[tuple[Rejected, int | None]] = []
+        self.close = weakref.finalize(self, self._database.close)
+        """Free the disk; done when the spool is forgotten at the latest."""
+
+    def reject(self, place: str, *, code: str, reason: str, study: int | None = None) -> None:
+        """Keep a refusal in order of appearance."""
+        self._rejected.append((Rejected(file=place, code=code, reason=reason), study))
+
+    def add(self, row: Row) -> None:
+        """Take one row, or refuse it when another row has its image."""
+        image = row.image
+        shape = (
+            None
+            if image is None
+            else [str(image.path), image.name, image.caption, image.view, image.modality]
+        )
+        payload = json.dumps([shape, row.patient_id, dict(row.fields)], sort_keys=True)
+        patient, split = row.patient_id, row.fields.get("split")
+        # As bytes, since a path need not be text.
+        key = None if row.image_key is None else os.fsencode(row.image_key)
+        twin = self._one("SELECT study, place, payload FROM row WHERE image_key = ?", key)
+        known = self._one("SELECT id, by_image FROM study WHERE name = ?", row.study_id)
+        if twin and known and twin[0] == known[0] and twin[2] == payload:
+            return
+        if twin is None and known and (row.by_image or known[1]):
+            self.reject(
+                row.place,
+                code="data.duplicate_study",
+                reason="a study named by its image's path would share the name of another; add a "
+                "study_id column, or give this row one that no image has",
+            )
+            return
+        study = known[0] if known else self._new_study(row)
+        if twin is not None:
+            self.reject(
+                row.place,
+                code="data.duplicate_image",
+                reason=f"the image stands in {twin[1]} already, with other words or in another "
+                "study; keep one of the two",
+                study=study,
+            )
+            key = patient = split = None
+            payload = json.dumps([None, None, {}])
+        if row.outside:
+            self.reject(
+                row.place,
+                code="data.path_outside",
+                reason="the image's path leads outside of the archive; copy the file into the "
+                "archive's folder and name it relative to that",
+                study=study,
+            )
+        self._database.execute(
+            "INSERT INTO row (study, place, image_key, named_image, patient, split, payload)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                study,
+                row.place,
+                key,
+                image is not None or row.outside,
+                patient,
+                split,
+                payload,
+            ),
+        )
+
+    def finish(self) -> tuple[Rejected, ...]:
+        """Refuse the studies that contradict themselves or have lost every image.
+
+        Returns:
+            Everything refused, in order of appearance; studies that contradict themselves last.
+        """
+        self._database.execute("CREATE INDEX row_study ON row (study, n)")
+        bare = {
+            study
+            for (study,) in self._database.execute(
+                "SELECT study FROM row GROUP BY study"
+                " HAVING sum(named_image) > 0 AND count(image_key) = 0"
+            )
+        }
+        torn = self._database.execute(
+            "SELECT study, name, count(DISTINCT patient) FROM row JOIN study ON study = study.id"
+            " GROUP BY study HAVING count(DISTINCT patient) > 1 OR count(DISTINCT split) > 1"
+            " ORDER BY study"
+        ).fetchall()
+        refused = [
+            replace(rejected, reason=rejected.reason + _WHOLE) if study in bare else rejected
+            for rejected, study in self._rejected
+        ]
+        for study, name, n_patients in torn:
+            refused.append(self._contradiction(study, name, two_patients=n_patients > 1))
+        self._database.executemany(
+            "UPDATE study SET refused = 1 WHERE id = ?",
+            [(study,) for study in bare.union(study for study, _, _ in torn)],
+        )
+        return tuple(refused)
+
+    def count(self) -> int:
+        """Studies that were not refused."""
+        (count,) = self._database.execute("SELECT count(*) FROM study WHERE NOT refused").fetchone()
+        return int(count)
+
+    def studies(self) -> Iterator[SourceStudy]:
+        """Every study that was not refused, one in memory at a time."""
+        cursor = self._database.execute(
+            "SELECT row.study, study.name, row.payload FROM row JOIN study ON row.study = study.id"
+            " WHERE NOT study.refused ORDER BY row.study, row.n"
+        )
+        for (_, name), rows in groupby(cursor, key=itemgetter(0, 1)):
+            yield _study(name, [json.loads(payload) for _, _, payload in rows])
+
+    def _one(self, query: str, value: str | bytes | None) -> tuple[Any, ...] | None:
+        found: tuple[Any, ...] | None = self._database.execute(query, (value,)).fetchone()
+        return found
+
+    def _new_study(self, row: Row) -> int:
+        cursor = self._database.execute(
+            "INSERT INTO study (name, by_image) VALUES (?, ?)", (row.study_id, row.by_image)
+        )
+        return int(cursor.lastrowid or 0)
+
+    def _contradiction(self, study: int, name: str, *, two_patients: bool) -> Rejected:
+        column = "patient" if two_patients else "split"
+        first, second = self._database.execute(
+            f"SELECT place FROM row WHERE study = ? AND {column} IS NOT NULL"  # noqa: S608
+            f" GROUP BY {column} ORDER BY min(n) LIMIT 2",
+            (study,),
+        ).fetchall()
+        what = "two patients" if two_patients else "two splits"
+        return Rejected(
+            file=first[0],
+            code="data.duplicate_study",
+            reason=f"study {name} has {what}, in {first[0]} and {second[0]}; give each its own "
+            f"study_id, or correct the {'patient_id' if two_patients else 'split'}",
+        )
+
+
+class SpooledArchive:
+    """An archive whose rows have been read once and wait, grouped, in a temporary database."""
+
+    def __init__(
+        self,
+        spool: Spool,
+        *,
+        n_rows: int,
+        ignored_columns: Sequence[str] = (),
+        notes: Sequence[str] = (),
+    ) -> None:
+        self._spool = spool
+        self.rejected: tuple[Rejected, ...] = spool.finish()
+        """What was refused while reading the table or the headers; complete from the start."""
+        self.n_studies = spool.count()
+        """Studies that `studies` gives."""
+        self.n_rows = n_rows
+        """Rows or files read, the refused ones among them."""
+        self.ignored_columns = tuple(sorted(ignored_columns))
+        self.notes = tuple(notes)
+        """Things worth telling that refused nothing."""
+
+    def studies(self) -> Iterator[SourceStudy]:
+        """Every study, in order of first appearance, one in memory at a time."""
+        return self._spool.studies()
+
+    def close(self) -> None:
+        """Free the temporary database."""
+        self._spool.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def printable(text: str) -> str:
+    """Text that any terminal and database takes: what is not text in a file name is escaped."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _study(name: str, rows: Sequence[Any]) -> SourceStudy:
+    """One study from its rows; each field comes from the first row that has it."""
+    images: list[SourceImage] = []
+    merged: dict[str, Any] = {}
+    patient_id: str | None = None
+    for shape, patient, fields in rows:
+        patient_id = patient_id if patient_id is not None else patient
+        for key, value in fields.items():
+            merged.setdefault(key, value)
+        if shape is not None:
+            path, image_name, caption, view, modality = shape
+            images.append(
+                SourceImage(
+                    path=Path(path), name=image_name, caption=caption, view=view, modality=modality
+                )
+            )
+    return SourceStudy(
+        study_id=name,
+        patient_id=patient_id,
+        images=tuple(images),
+        sections={section: merged[section] for section in SECTIONS if section in merged},
+        labels=tuple(merged.get("labels", ())),
+        date=merged.get("date"),
+        age=merged.get("age"),
+        sex=merged.get("sex"),
+        site=merged.get("site"),
+        split=merged.get("split"),
+    )

@@ -1,0 +1,359 @@
+"""The store: studies in SQLite, pixels as lossless PNGs named by their digest.
+
+One folder, the *home*, holds everything: `store.sqlite`, `pixels/`, `thumbnails/`, `key` (readable
+by its owner alone), and later `features.sqlite`, `models/` and `index/`. Files are written under a
+temporary name and moved into place, and a batch of studies is one transaction, so a process killed
+at any moment leaves a home that opens and goes on.
+"""
+
+import contextlib
+import errno
+import hashlib
+import hmac
+import json
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as PillowImage
+
+from caselight.errors import StoreError
+from caselight.types import Image, Pixels, Rejected, Study
+
+VERSION = 1
+KEY_BYTES = 32
+
+SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE studies (
+  row INTEGER PRIMARY KEY AUTOINCREMENT, study_uid TEXT NOT NULL UNIQUE,
+  patient_key TEXT NOT NULL, source_digest TEXT NOT NULL, archive TEXT NOT NULL,
+  date TEXT, age INTEGER, sex TEXT, site TEXT, split TEXT NOT NULL, own_split INTEGER NOT NULL,
+  labels TEXT NOT NULL, sections TEXT NOT NULL, rejected TEXT NOT NULL);
+CREATE INDEX studies_by_patient ON studies (patient_key);
+CREATE TABLE images (
+  row INTEGER PRIMARY KEY AUTOINCREMENT,
+  study_row INTEGER NOT NULL REFERENCES studies (row) ON DELETE CASCADE, position INTEGER NOT NULL,
+  image_uid TEXT NOT NULL, digest TEXT NOT NULL, dhash TEXT NOT NULL,
+  caption TEXT, view TEXT, modality TEXT, UNIQUE (study_row, position));
+CREATE INDEX images_by_digest ON images (digest);
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What the store remembers of a study it has, to know it again."""
+
+    source_digest: str
+    archive: str
+    rejected: tuple[Rejected, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewStudy:
+    """A study ready to be stored, with what is needed to know it again."""
+
+    study: Study
+    held: Held
+
+
+class Store:
+    """An open home. Use `create_store` or `open_store`; close it, or use it in a `with`."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self._db = sqlite3.connect(home / "store.sqlite", timeout=10.0, isolation_level=None)
+        self._db.execute("PRAGMA foreign_keys = ON")
+        self._key = (home / "key").read_bytes()
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._db.close()
+
+    # Identity -------------------------------------------------------------------------------
+
+    def pseudonym(self, value: str) -> str:
+        """Keyed pseudonym, 32 hex digits; it cannot be undone or guessed without this home's key.
+
+        Source: HMAC-SHA-256, RFC 2104, truncated to 128 bits.
+        """
+        return hmac.new(self._key, value.encode(), hashlib.sha256).hexdigest()[:32]
+
+    @property
+    def generation(self) -> str:
+        """Changes with every change of content: an index built on another one is stale."""
+        rows = dict(self._db.execute("SELECT key, value FROM meta"))
+        return f"{rows['store_id']}:{rows['generation']}"
+
+    def digest(self) -> str:
+        """SHA-256 over all studies' contents, whatever the order they came in."""
+        digest = hashlib.sha256()
+        for (value,) in self._db.execute(
+            "SELECT study_uid || ':' || source_digest FROM studies ORDER BY study_uid"
+        ):
+            digest.update(value.encode() + b"\n")
+        return digest.hexdigest()
+
+    # Writing --------------------------------------------------------------------------------
+
+    def held(self, study_uids: Sequence[str]) -> dict[str, Held]:
+        """Look up studies the home already has."""
+        found = {}
+        for uid in study_uids:
+            row = self._db.execute(
+                "SELECT source_digest, archive, rejected FROM studies WHERE study_uid = ?", (uid,)
+            ).fetchone()
+            if row is not None:
+                refusals = tuple(Rejected(**r) for r in json.loads(row[2]))
+                found[uid] = Held(source_digest=row[0], archive=row[1], rejected=refusals)
+        return found
+
+    def put(self, batch: Sequence[NewStudy]) -> None:
+        """Add studies, or replace those of the same uid, in one transaction.
+
+        Raises:
+            StoreError: `store.locked` or `store.disk_full`; nothing of the batch is kept then.
+        """
+        if not batch:
+            return
+        with explained(), self._transaction():
+            for new in batch:
+                self._put_one(new)
+            self._db.execute(
+                "UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'generation'"
+            )
+
+    def _put_one(self, new: NewStudy) -> None:
+        study = new.study
+        self._db.execute("DELETE FROM studies WHERE study_uid = ?", (study.study_uid,))
+        refusals = [{"file": r.file, "code": r.code, "reason": r.reason} for r in new.held.rejected]
+        cursor = self._db.execute(
+            "INSERT INTO studies (study_uid, patient_key, source_digest, archive, date, age, sex,"
+            " site, split, own_split, labels, sections, rejected)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                study.study_uid, study.patient_key, new.held.source_digest, new.held.archive,
+                study.date, study.age, study.sex, study.site, study.split, study.own_split,
+                json.dumps(study.labels), json.dumps(dict(study.sections)), json.dumps(refusals),
+            ),
+        )  # fmt: skip
+        self._db.executemany(
+            "INSERT INTO images (study_row, position, image_uid, digest, dhash, caption, view,"
+            " modality) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (cursor.lastrowid, i, m.image_uid, m.digest, m.dhash, m.caption, m.view, m.modality)
+                for i, m in enumerate(study.images)
+            ],
+        )
+
+    def put_pixels(self, digest: str, pixels: Pixels, *, thumbnail_px: int) -> None:
+        """Write a picture and its thumbnail under the digest of its pixels, unless they exist."""
+        with explained():
+            target = self.pixels_path(digest)
+            if not target.exists():
+                _save_png(pixels, target)
+            thumbnail = self.thumbnail_path(digest)
+            if not thumbnail.exists():
+                _save_png(_thumbnail(pixels, thumbnail_px), thumbnail)
+
+    # Reading --------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return int(self._db.execute("SELECT COUNT(*) FROM studies").fetchone()[0])
+
+    def count_images(self) -> int:
+        """How many images the home holds."""
+        return int(self._db.execute("SELECT COUNT(*) FROM images").fetchone()[0])
+
+    def studies(self) -> Iterator[tuple[int, Study]]:
+        """Every study with its row, in order of row."""
+        for (row,) in self._db.execute("SELECT row FROM studies ORDER BY row").fetchall():
+            yield row, self.get(row)
+
+    def get(self, row: int) -> Study:
+        """The study in one row."""
+        found = self._db.execute(
+            "SELECT study_uid, patient_key, date, age, sex, site, split, own_split, labels,"
+            " sections FROM studies WHERE row = ?",
+            (row,),
+        ).fetchone()
+        if found is None:
+            raise StoreError(
+                f"the store has no study in row {row}; run `caselight index build` again",
+                code="store.damaged",
+            )
+        images = self._db.execute(
+            "SELECT image_uid, digest, dhash, caption, view, modality FROM images"
+            " WHERE study_row = ? ORDER BY position",
+            (row,),
+        ).fetchall()
+        return Study(
+            study_uid=found[0],
+            patient_key=found[1],
+            images=tuple(
+                Image(image_uid=i[0], digest=i[1], dhash=i[2], caption=i[3], view=i[4],
+                      modality=i[5])
+                for i in images
+            ),
+            sections=json.loads(found[9]),
+            labels=tuple(json.loads(found[8])),
+            date=found[2],
+            age=found[3],
+            sex=found[4],
+            site=found[5],
+            split=found[6],
+            own_split=bool(found[7]),
+        )  # fmt: skip
+
+    def pixels_path(self, digest: str) -> Path:
+        """Where the lossless picture lies."""
+        return self.home / "pixels" / digest[:2] / f"{digest}.png"
+
+    def thumbnail_path(self, digest: str) -> Path:
+        """Where its thumbnail lies."""
+        return self.home / "thumbnails" / digest[:2] / f"{digest}.png"
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+
+def create_store(home: Path) -> Store:
+    """Open a home, making it first where there is none.
+
+    Raises:
+        StoreError: when the folder holds something else, or cannot be written.
+    """
+    with explained():
+        home.mkdir(parents=True, exist_ok=True)
+        if not (home / "store.sqlite").exists():
+            _make(home)
+    return open_store(home)
+
+
+def open_store(home: Path) -> Store:
+    """Open an existing home.
+
+    Raises:
+        StoreError: `store.missing`, `store.newer_version` or `store.damaged`.
+    """
+    if not (home / "store.sqlite").is_file() or not (home / "key").is_file():
+        raise StoreError(f"{home} is no home; run `caselight ingest PATH --home {home}` first")
+    store = Store(home)
+    try:
+        rows = store._db.execute("SELECT value FROM meta WHERE key = 'version'").fetchone()
+        version = int(rows[0])
+    except (sqlite3.DatabaseError, TypeError) as error:
+        store.close()
+        raise StoreError(
+            f"{home} holds a store that cannot be read ({error}); restore it from a copy, or "
+            "ingest into a new home",
+            code="store.damaged",
+        ) from None
+    if version > VERSION:
+        store.close()
+        raise StoreError(
+            f"{home} was written by a newer Caselight (store version {version}, this one reads "
+            f"{VERSION}); upgrade Caselight",
+            code="store.newer_version",
+        )
+    return store
+
+
+@contextlib.contextmanager
+def explained() -> Iterator[None]:
+    """Turn what the system says about locks and full disks into one sentence."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if "locked" in str(error) or "busy" in str(error):
+            raise StoreError(
+                "another process is writing to this home; wait for it and try again",
+                code="store.locked",
+            ) from error
+        if "full" in str(error):
+            raise _full() from error
+        raise StoreError(
+            f"the store cannot be used ({error}); check the home's folder and its permissions",
+            code="store.damaged",
+        ) from error
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise _full() from error
+        raise StoreError(
+            f"the home cannot be written ({error.strerror}); check its folder and permissions",
+            code="store.damaged",
+        ) from error
+
+
+def _full() -> StoreError:
+    return StoreError(
+        "the disk is full; make room and run the same command again, it goes on where it stopped",
+        code="store.disk_full",
+    )
+
+
+def _make(home: Path) -> None:
+    """Make key and database under temporary names, the database last: it says "complete"."""
+    key = home / "key"
+    if not key.exists():
+        staged = home / f".key-{secrets.token_hex(4)}"
+        descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(KEY_BYTES))
+        staged.replace(key)
+    staged = home / f".store-{secrets.token_hex(4)}"
+    with contextlib.closing(sqlite3.connect(staged)) as db:
+        db.executescript(SCHEMA)
+        meta = {"version": VERSION, "store_id": secrets.token_hex(8), "generation": 0}
+        db.executemany("INSERT INTO meta VALUES (?, ?)", [(k, str(v)) for k, v in meta.items()])
+        db.commit()
+    staged.replace(home / "store.sqlite")
+
+
+def _save_png(pixels: NDArray[np.uint8] | NDArray[np.uint16], target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    staged = target.with_name(f".{target.name}-{secrets.token_hex(4)}")
+    try:
+        if pixels.dtype == np.uint16 and pixels.ndim == 3:
+            # Pillow cannot hold 16-bit colour; pypng writes it exactly.
+            import png
+
+            height, width, _ = pixels.shape
+            writer = png.Writer(width, height, greyscale=False, bitdepth=16, compression=1)
+            with staged.open("wb") as file:
+                writer.write(file, pixels.reshape(height, -1).tolist())
+        else:
+            with staged.open("wb") as file:
+                PillowImage.fromarray(pixels).save(file, format="PNG", compress_level=1)
+        staged.replace(target)
+    finally:
+        staged.unlink(missing_ok=True)
+
+
+def _thumbnail(pixels: Pixels, longest: int) -> NDArray[np.uint8]:
+    if pixels.dtype == np.uint16:
+        low, high = float(pixels.min()), float(max(pixels.max(), pixels.min() + 1))
+        grey = ((pixels - low) * (255.0 / (high - low))).astype(np.uint8)
+    else:
+        grey = pixels.astype(np.uint8, copy=False)
+    picture = PillowImage.fromarray(grey)
+    picture.thumbnail((longest, longest))
+    return np.asarray(picture)

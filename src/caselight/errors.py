@@ -1,0 +1,142 @@
+"""One tree of errors; every error carries a stable ``code``.
+
+A message says what was found, what was expected and what to do, in one sentence, and never holds
+patient data. `docs/guide/errors.md` lists every code; a test keeps that page complete.
+"""
+
+from typing import ClassVar
+
+
+class Error(Exception):
+    """Anything Caselight refuses. The command line exits with `exit_status` and prints the code."""
+
+    code: str = "error"
+    codes: ClassVar[tuple[str, ...]] = ()
+    """Every code this family may carry, for the documentation and its test."""
+    exit_status: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message)
+        if code is not None:
+            if code not in self.codes:
+                raise ValueError(f"{type(self).__name__} has no code {code!r}")
+            self.code = code
+
+
+class ConfigError(Error):
+    """A setting that does not exist or lies outside its range."""
+
+    code = "config.unknown_key"
+    codes = ("config.unknown_key", "config.out_of_range", "config.not_toml")
+    exit_status = 2
+
+
+class UsageError(Error):
+    """A command line that asks for nothing, or for two things at once."""
+
+    code = "usage.bad_argument"
+    codes = ("usage.bad_argument",)
+    exit_status = 2
+
+
+class DataError(Error):
+    """A file, a row or a folder that cannot be read exactly."""
+
+    code = "data.not_an_image"
+    codes = (
+        "data.not_found",
+        "data.empty_file",
+        "data.truncated",
+        "data.not_an_image",
+        "data.mislabelled",
+        "data.zero_pixels",
+        "data.too_large",
+        "data.unsupported_pixels",
+        "data.transparent",
+        "data.not_dicom",
+        "data.no_pixels",
+        "data.compressed_dicom",
+        "data.no_manifest",
+        "data.two_manifests",
+        "data.bad_row",
+        "data.missing_column",
+        "data.duplicate_image",
+        "data.duplicate_study",
+        "data.path_outside",
+        "data.bad_mapping",
+        "data.empty_archive",
+        "data.not_empty",
+    )
+
+
+class CodeError(Error):
+    """Codes that are not codes: values other than signs, or a width that fills no whole byte."""
+
+    code = "code.not_signs"
+    codes = ("code.not_signs", "code.partial_byte")
+
+
+class IndexMismatch(Error):
+    """An index that does not belong to this model or to this archive's present state."""
+
+    code = "index.encoder_mismatch"
+    codes = (
+        "index.bits_mismatch",
+        "index.encoder_mismatch",
+        "index.digest_mismatch",
+        "index.stale",
+        "index.missing",
+    )
+
+
+class QueryRefused(Error):
+    """A query that cannot be asked."""
+
+    code = "query.empty"
+    codes = ("query.empty", "query.bad_filter", "query.bad_k", "query.empty_gallery")
+
+
+class ModelError(Error):
+    """A checkpoint or a tower that is not what it says it is."""
+
+    code = "model.weights_mismatch"
+    codes = (
+        "model.not_found",
+        "model.weights_mismatch",
+        "model.preprocess_mismatch",
+        "model.unknown_tower",
+        "model.no_such_bits",
+        "model.tower_missing",
+    )
+
+
+class TrainError(Error):
+    """A training that cannot start, or that diverged."""
+
+    code = "train.non_finite"
+    codes = ("train.non_finite", "train.too_few_pairs", "train.other_settings")
+
+
+class StoreError(Error):
+    """A home that cannot be opened or written."""
+
+    code = "store.missing"
+    codes = (
+        "store.missing",
+        "store.newer_version",
+        "store.disk_full",
+        "store.locked",
+        "store.damaged",
+    )
+
+
+class EvaluationError(Error):
+    """An evaluation that has nothing to score."""
+
+    code = "evaluate.no_pairs"
+    codes = ("evaluate.no_pairs", "evaluate.no_such_split")
+
+
+def families() -> tuple[type[Error], ...]:
+    """Every family of errors, in the order of this file."""
+    return tuple(Error.__subclasses__())

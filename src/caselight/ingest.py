@@ -1,0 +1,226 @@
+"""Verb: studies in, receipt out.
+
+Every picture is decoded exactly or refused with a reason; a study is stored with its pictures or
+not at all; a batch of studies is one transaction. What the home already has is recognised by the
+bytes of its files and its words, so the same archive twice adds nothing, and an ingest that was
+killed goes on where it stopped.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+
+from caselight.config import IngestSettings
+from caselight.data.archive import open_archive
+from caselight.data.fingerprint import difference_hash, pixel_digest
+from caselight.data.pixels import read_pixels
+from caselight.data.store import Held, NewStudy, Store
+from caselight.data.texts import pair_text
+from caselight.errors import DataError
+from caselight.types import Image, IngestReceipt, Rejected, SourceImage, SourceStudy, Study
+
+FORMAT = "1"
+"""Part of every source digest: raise it when reading changes what is stored."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outcome:
+    """What became of one study."""
+
+    new: NewStudy | None = None
+    known: bool = False
+    """Whether the home had a study of this id."""
+    rejected: tuple[Rejected, ...] = ()
+    shows_patient: bool = False
+    """Whether the study's id contains the patient's."""
+
+
+def ingest(
+    path: Path,
+    store: Store,
+    *,
+    settings: IngestSettings,
+    mapping: Mapping[str, str],
+    clock: Callable[[], float],
+    on_studies: Callable[[int, int], None],
+    workers: int = 2,
+) -> IngestReceipt:
+    """Bring an archive into a home.
+
+    Args:
+        path: a folder with a manifest, a manifest, or a folder of DICOM files.
+        store: the open home.
+        settings: batch, limits, split.
+        mapping: our column to the archive's, where they differ.
+        clock: seconds, for the receipt.
+        on_studies: told after each batch how many studies it had, and how many there are in all.
+        workers: threads that decode; the result does not depend on it.
+
+    Returns:
+        What was taken and what was refused.
+
+    Raises:
+        DataError: when the archive as a whole cannot be read.
+        StoreError: when the home cannot be written.
+    """
+    start = clock()
+    origin = store.pseudonym(f"archive:{path.resolve()}")
+    outcomes: Counter[str] = Counter()
+    with (
+        open_archive(path, mapping=mapping) as archive,
+        ThreadPoolExecutor(max_workers=workers) as pool,
+    ):
+        rejected = list(archive.rejected)
+        for batch in _batches(archive.studies(), settings.batch_studies):
+            held = store.held([source.study_id for source in batch])
+
+            def read(source: SourceStudy, held: Mapping[str, Held] = held) -> _Outcome:
+                return _read(source, store, settings, origin, held.get(source.study_id))
+
+            done = list(pool.map(read, batch))
+            store.put([outcome.new for outcome in done if outcome.new is not None])
+            for outcome in done:
+                outcomes.update(_counts(outcome))
+                rejected.extend(outcome.rejected)
+            on_studies(len(batch), archive.n_studies)
+    return IngestReceipt(
+        accepted=outcomes["accepted"],
+        updated=outcomes["updated"],
+        unchanged=outcomes["unchanged"],
+        rejected=tuple(sorted(rejected, key=lambda r: (r.file, r.code))),
+        ignored_columns=archive.ignored_columns,
+        images=outcomes["images"],
+        images_without_text=outcomes["images_without_text"],
+        texts_without_image=outcomes["texts_without_image"],
+        notes=(*archive.notes, *_notes(outcomes)),
+        seconds=round(clock() - start, 3),
+    )
+
+
+def _read(
+    source: SourceStudy,
+    store: Store,
+    settings: IngestSettings,
+    origin: str,
+    held: Held | None,
+) -> _Outcome:
+    """Decode one study, unless the home has it already. Runs in a thread: touches no database."""
+    patient = source.patient_id or f"study:{source.study_id}"
+    shows_patient = bool(source.patient_id and source.patient_id in source.study_id)
+    patient_key = store.pseudonym(patient)
+    digest = _source_digest(source, patient_key)
+    if held is not None and held.source_digest == digest:
+        return _Outcome(known=True, rejected=held.rejected, shows_patient=shows_patient)
+    if held is not None and held.archive != origin:
+        refusal = Rejected(
+            file=source.study_id,
+            code="data.duplicate_study",
+            reason="the home already holds a study of this id, from another folder and with "
+            "other content; give one of the two another study_id",
+        )
+        return _Outcome(rejected=(refusal,))
+    images, refused = [], []
+    for image in source.images:
+        try:
+            images.append(_read_image(image, store, settings))
+        except DataError as error:
+            refused.append(Rejected(file=image.name, code=error.code, reason=str(error)))
+    if refused and not images:
+        return _Outcome(rejected=tuple(refused))
+    study = Study(
+        study_uid=source.study_id,
+        patient_key=patient_key,
+        images=tuple(images),
+        sections=dict(source.sections),
+        labels=source.labels,
+        date=source.date,
+        age=source.age,
+        sex=source.sex,
+        site=source.site,
+        split=source.split or assign_split(patient, settings),
+        own_split=source.split is not None,
+    )
+    again = Held(source_digest=digest, archive=origin, rejected=tuple(refused))
+    return _Outcome(
+        new=NewStudy(study=study, held=again),
+        known=held is not None,
+        rejected=tuple(refused),
+        shows_patient=shows_patient,
+    )
+
+
+def _read_image(image: SourceImage, store: Store, settings: IngestSettings) -> Image:
+    pixels = read_pixels(image.path, max_pixels=settings.max_pixels)
+    digest = pixel_digest(pixels)
+    store.put_pixels(digest, pixels, thumbnail_px=settings.thumbnail_px)
+    return Image(
+        image_uid=image.name,
+        digest=digest,
+        dhash=difference_hash(pixels),
+        caption=image.caption,
+        view=image.view,
+        modality=image.modality,
+    )
+
+
+def assign_split(patient: str, settings: IngestSettings) -> str:
+    """Put a patient into a split by a digest of the id, the same in every home.
+
+    The digest is not keyed, so that two homes of one archive agree; only the split is stored.
+    """
+    digest = hashlib.sha256(f"caselight-split:{patient}".encode()).digest()
+    bucket = int.from_bytes(digest[:8], "big") % 100
+    if bucket < settings.test_percent:
+        return "test"
+    return "val" if bucket < settings.test_percent + settings.val_percent else "train"
+
+
+def _source_digest(source: SourceStudy, patient_key: str) -> str:
+    """SHA-256 over everything the archive says of a study, and over its files' bytes."""
+    said = asdict(source)
+    said["patient_id"] = patient_key
+    for image, plain in zip(source.images, said["images"], strict=True):
+        plain["path"] = _bytes_digest(image.path)
+    text = json.dumps([FORMAT, said], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _bytes_digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return "unreadable"
+
+
+def _counts(outcome: _Outcome) -> dict[str, int]:
+    shown = {"shown_patients": int(outcome.shows_patient)}
+    if outcome.new is None:
+        return {**shown, "unchanged": int(outcome.known)}
+    study = outcome.new.study
+    return {
+        **shown,
+        "updated" if outcome.known else "accepted": 1,
+        "images": len(study.images),
+        "images_without_text": sum(pair_text(study, i, "auto") is None for i in study.images),
+        "texts_without_image": int(not study.images and pair_text(study, None, "auto") is not None),
+    }
+
+
+def _notes(outcomes: Counter[str]) -> Iterator[str]:
+    if outcomes["shown_patients"]:
+        yield (
+            f"{outcomes['shown_patients']} study ids contain the patient's id and are shown in "
+            "answers; give studies ids of their own to avoid that"
+        )
+
+
+def _batches(studies: Iterable[SourceStudy], size: int) -> Iterator[list[SourceStudy]]:
+    iterator = iter(studies)
+    while batch := list(islice(iterator, size)):
+        yield batch

@@ -1,0 +1,101 @@
+"""The trained part: small heads over frozen features."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from caselight.config import ModelSettings
+
+
+class Head(nn.Module):
+    """Features to a space: standardise, one hidden layer, and for bits a normalised output.
+
+    Dropout draws from the generator that is passed in, so a training repeats exactly and touches
+    no global state.
+
+    Args:
+        n_in: features.
+        n_out: width of the space.
+        settings: hidden width and dropout.
+        normalise: batch-normalise the output, so that every bit is on about half of the time.
+        generator: decides the initial weights.
+    """
+
+    def __init__(
+        self,
+        n_in: int,
+        n_out: int,
+        *,
+        settings: ModelSettings,
+        normalise: bool,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__()
+        self.hidden = nn.Linear(n_in, settings.hidden_dim)
+        self.out = nn.Linear(settings.hidden_dim, n_out)
+        self.norm = nn.BatchNorm1d(n_out, affine=False) if normalise else None
+        self._dropout = settings.dropout
+        self._input_dropout = settings.input_dropout
+        for layer in (self.hidden, self.out):
+            bound = 1 / math.sqrt(layer.in_features)
+            nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
+            nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
+
+    def forward(self, features: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """features: f32[B, n_in], standardised; returns f32[B, n_out]. A generator means dropout."""
+        x = _dropout(features, self._input_dropout, generator)
+        x = _dropout(F.gelu(self.hidden(x)), self._dropout, generator)
+        x = self.out(x)
+        return x if self.norm is None else self.norm(x)
+
+
+class Tower(nn.Module):
+    """All heads over one tower's features: a float one, and one for each width of code."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, n_in: int, *, settings: ModelSettings, generator: torch.Generator) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(n_in))
+        self.register_buffer("std", torch.ones(n_in))
+        self.embed = Head(
+            n_in, settings.embed_dim, settings=settings, normalise=False, generator=generator
+        )
+        self.code = nn.ModuleDict(
+            {
+                str(n_bits): Head(
+                    n_in, n_bits, settings=settings, normalise=True, generator=generator
+                )
+                for n_bits in settings.bits
+            }
+        )
+
+    def fit_scale(self, features: Tensor) -> None:
+        """Set mean and spread of the features from the training pairs, f32[N, n_in]."""
+        self.mean.copy_(features.mean(dim=0))
+        self.std.copy_(features.std(dim=0) + 1e-6)
+
+    def standardise(self, features: Tensor) -> Tensor:
+        """Bring features, f32[B, n_in], to mean 0 and spread 1 of the training pairs."""
+        return (features - self.mean) / self.std
+
+
+class Heads(nn.Module):
+    """The heads of both modalities."""
+
+    def __init__(
+        self, image_dim: int, text_dim: int, *, settings: ModelSettings, generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        self.image = Tower(image_dim, settings=settings, generator=generator)
+        self.text = Tower(text_dim, settings=settings, generator=generator)
+
+
+def _dropout(x: Tensor, chance: float, generator: torch.Generator | None) -> Tensor:
+    if generator is None or chance == 0.0:
+        return x
+    kept = torch.rand(x.shape, generator=generator, device=generator.device) >= chance
+    return x * kept.to(x.device) / (1 - chance)

@@ -1,0 +1,103 @@
+"""Any text encoder that `transformers` can load, by name or local path."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from caselight.errors import ModelError
+from caselight.models.towers import freeze, state_digest
+
+
+class TransformerText:
+    """The masked mean over the last hidden states of a transformer.
+
+    Args:
+        source: a folder, or a name the hub knows; loading a name may use the network.
+        max_tokens: longer texts are cut to this, special tokens included.
+        device: where it runs.
+        digest: identity of the weights when it is already known, else it is computed.
+    """
+
+    def __init__(
+        self, source: str, *, max_tokens: int, device: torch.device, digest: str | None = None
+    ) -> None:
+        from transformers import AutoModel, AutoTokenizer
+
+        with quiet_loading():
+            try:
+                tokenizer: Any = AutoTokenizer.from_pretrained(source)
+                model: Any = AutoModel.from_pretrained(source, use_safetensors=True)
+            except (OSError, ValueError) as error:
+                raise _missing(source, "text", error) from error
+        if not tokenizer.is_fast:
+            raise ModelError(
+                f"the tokenizer of {source} has no tokenizer.json; save it as a fast tokenizer",
+                code="model.tower_missing",
+            )
+        limit = getattr(model.config, "max_position_embeddings", max_tokens)
+        self.name = f"transformers:{source}"
+        self.dim = int(model.config.hidden_size)
+        self.max_tokens = min(max_tokens, int(limit))
+        self.digest = digest or state_digest(model)
+        self._model = freeze(model).to(device)
+        self._device = device
+        self._tokenizer = tokenizer.backend_tokenizer
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        self.tokenizer_json: str = self._tokenizer.to_str()
+        self._pad_id = tokenizer.pad_token_id or 0
+        self._n_special = self._tokenizer.num_special_tokens_to_add(is_pair=False)
+
+    def count_cut(self, texts: Sequence[str]) -> int:
+        """How many of the texts are longer than `max_tokens`."""
+        return sum(len(e.ids) > self.max_tokens for e in self._tokenizer.encode_batch(list(texts)))
+
+    @torch.inference_mode()
+    def encode(self, texts: Sequence[str]) -> Tensor:
+        """Encode a batch; returns f32[B, dim], in the order given."""
+        ids = [self._cut(encoding.ids) for encoding in self._tokenizer.encode_batch(list(texts))]
+        width = max(len(row) for row in ids)
+        tokens = torch.full((len(ids), width), self._pad_id, dtype=torch.long)
+        mask = torch.zeros((len(ids), width), dtype=torch.long)
+        for row, values in enumerate(ids):
+            tokens[row, : len(values)] = torch.tensor(values)
+            mask[row, : len(values)] = 1
+        tokens, mask = tokens.to(self._device), mask.to(self._device)
+        states = self._model(input_ids=tokens, attention_mask=mask).last_hidden_state
+        weights = mask[..., None].to(states.dtype)
+        mean: Tensor = (states * weights).sum(1) / weights.sum(1)
+        return mean.float().cpu()
+
+    def _cut(self, ids: list[int]) -> list[int]:
+        if len(ids) <= self.max_tokens:
+            return ids
+        # The closing special token stays last, as the encoder was trained.
+        return [*ids[: self.max_tokens - 1], ids[-1]] if self._n_special else ids[: self.max_tokens]
+
+
+@contextlib.contextmanager
+def quiet_loading() -> Iterator[None]:
+    """Keep the progress bar of `transformers` out of the output while a model loads."""
+    from transformers.utils import logging
+
+    was_on = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if was_on:
+            logging.enable_progress_bar()
+
+
+def _missing(source: str, kind: str, error: Exception) -> ModelError:
+    here = "the folder" if Path(source).exists() else "the name"
+    first = str(error).strip().splitlines()[0][:200]
+    return ModelError(
+        f"no {kind} tower could be loaded from {here} {source!r} ({first}); give a folder with "
+        "config.json, model.safetensors and, for text, tokenizer.json",
+        code="model.tower_missing",
+    )
