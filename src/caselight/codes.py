@@ -73,7 +73,7 @@ def hamming(a: Codes, b: Codes) -> NDArray[np.int32]:
     return out
 
 
-def _words(packed: NDArray[np.uint8]) -> NDArray[np.unsignedinteger]:  # type: ignore[type-arg]
+def _words(packed: NDArray[np.uint8]) -> NDArray[np.unsignedinteger]:
     """View bytes as the widest unsigned words that fit the row exactly."""
     width = packed.shape[1]
     for size, kind in ((8, np.uint64), (4, np.uint32), (2, np.uint16)):

@@ -127,8 +127,10 @@ class SearchSettings(_Settings):
     """Which hash head the index uses."""
     shortlist: int = Field(200, ge=1)
     """Rows taken by Hamming distance and rescored with the float embedding."""
-    near_bits: int = Field(10, ge=0, le=256)
-    """Pictures whose 256-bit difference hashes differ in no more bits are near-duplicates."""
+    near_bits: int = Field(12, ge=0, le=256)
+    """Pictures whose 256-bit difference hashes differ in no more bits may be near-duplicates ..."""
+    near_correlation: float = Field(0.97, ge=0.0, le=1.0)
+    """... and are, when their fine detail correlates at least so much."""
 
 
 class EvaluateSettings(_Settings):

@@ -59,7 +59,7 @@ class Engine:
         size = self.towers.batch_images
         for start in range(0, len(missing), size):
             batch = missing[start : start + size]
-            vectors = self.encode_images([self._stored(digest) for digest in batch])
+            vectors = self.encode_images([self.read_stored(digest) for digest in batch])
             fresh = dict(zip(batch, vectors, strict=True))
             self._cache.put(name, fresh)
             found |= fresh
@@ -93,7 +93,12 @@ class Engine:
         """Features of texts without caching them, f32[N, text_dim]: for queries."""
         return self.text_tower.encode(texts).numpy()
 
-    def _stored(self, digest: str) -> Pixels:
+    def read_stored(self, digest: str) -> Pixels:
+        """Pixels of a stored picture.
+
+        Raises:
+            StoreError: `store.damaged` when the home has lost it.
+        """
         path = self.store.pixels_path(digest)
         if not path.is_file():
             raise StoreError(

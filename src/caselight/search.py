@@ -5,22 +5,22 @@ default the query's own study, the same patient and near-duplicates of its pictu
 and each patient has one hit.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from caselight.codes import pack_signs, sign_bits
-from caselight.config import Config
+from caselight.config import Config, SearchSettings
 from caselight.data.filters import check_filters, matches
 from caselight.data.fingerprint import dhash_distance, difference_hash, pixel_digest
+from caselight.data.near import detail_correlation
 from caselight.data.pixels import read_pixels
 from caselight.data.texts import pair_text
 from caselight.engine import Engine
 from caselight.errors import QueryRefused
 from caselight.index.manifest import IMAGE, REPORT, OpenIndex, read_index
-from caselight.models.dual_encoder import DualEncoder
+from caselight.models.dual_encoder import DualEncoder, Modality
 from caselight.ranking import first_of_each, rescore
 from caselight.types import (
     BoolArray,
@@ -72,7 +72,7 @@ def search(
         )
     notes = []
     if pixels is not None and not query.keep_own:
-        left_out = _own(index, studies, pixels, near_bits=config.search.near_bits)
+        left_out = _own(engine, index, studies, pixels, config.search)
         if (n_left := int((left_out & allowed).sum())) > 0:
             notes.append(
                 f"{n_left} rows of the picture's own study, the same patient or near-duplicates "
@@ -128,20 +128,26 @@ def _allowed(index: OpenIndex, studies: Mapping[int, Study], query: Query) -> Bo
 
 
 def _own(
-    index: OpenIndex, studies: Mapping[int, Study], pixels: Pixels, *, near_bits: int
+    engine: Engine,
+    index: OpenIndex,
+    studies: Mapping[int, Study],
+    pixels: Pixels,
+    settings: SearchSettings,
 ) -> BoolArray:
-    """bool[N]: rows of the picture's own study and patient, and of its near-duplicates' studies."""
+    """bool[N]: rows of the picture's own patient, and of studies that hold a copy of it."""
     digest, dhash = pixel_digest(pixels), difference_hash(pixels)
-    patients, near = set(), set()
-    uids = [(row, image) for row, study in studies.items() for image in study.images]
-    distances = dhash_distance([dhash], [image.dhash for _, image in uids])[0] if uids else []
-    for (row, image), distance in zip(uids, distances, strict=True):
+    images = [(row, image) for row, study in studies.items() for image in study.images]
+    distances = dhash_distance([dhash], [image.dhash for _, image in images])[0] if images else []
+    patients, copies = set(), set()
+    for (row, image), distance in zip(images, distances, strict=True):
         if image.digest == digest:
             patients.add(studies[row].patient_key)
-        if distance <= near_bits:
-            near.add(row)
+        elif distance <= settings.near_bits:
+            alike = detail_correlation(pixels, engine.read_stored(image.digest))
+            if alike >= settings.near_correlation:
+                copies.add(row)
     return np.array(
-        [row in near or studies[row].patient_key in patients for row in index.rows.study],
+        [row in copies or studies[row].patient_key in patients for row in index.rows.study],
         dtype=np.bool_,
     )
 
@@ -150,14 +156,16 @@ def _encode(
     engine: Engine, model: DualEncoder, query: Query, pixels: Pixels | None, n_bits: int
 ) -> tuple[NDArray[np.float32], Codes]:
     if pixels is not None:
-        features, modality = engine.encode_images([pixels]), "image"
+        modality: Modality = "image"
+        features = engine.encode_images([pixels])
     else:
-        features, modality = engine.encode_texts([(query.text or "").strip()]), "text"
-    soft = model.soft_bits(features, modality, n_bits)  # type: ignore[arg-type]
-    return model.embed(features, modality).mean[0], pack_signs(sign_bits(soft))  # type: ignore[arg-type]
+        modality = "text"
+        features = engine.encode_texts([(query.text or "").strip()])
+    codes = model.encode_codes(features, modality, n_bits)
+    return model.embed(features, modality).mean[0], codes
 
 
-def _groups(index: OpenIndex, studies: Mapping[int, Study], query: Query) -> list[object]:
+def _groups(index: OpenIndex, studies: Mapping[int, Study], query: Query) -> list[Hashable]:
     if query.group == "patient":
         return [studies[row].patient_key for row in index.rows.study]
     if query.group == "study":
@@ -170,7 +178,7 @@ def _rank(
     vector: NDArray[np.float32],
     codes: Codes,
     allowed: BoolArray,
-    groups: list[object],
+    groups: list[Hashable],
     query: Query,
     config: Config,
 ) -> tuple[list[tuple[int, int, float]], int]:
@@ -182,7 +190,7 @@ def _rank(
         found = index.flat.search(codes, k=max(1, shortlist), allowed=allowed)
         n_compared += found.n_compared
         rows, scores = rescore(vector, index.embeddings, found.rows[0])
-        kept = list(first_of_each(rows.tolist(), groups))[: query.k]  # type: ignore[arg-type]
+        kept = list(first_of_each(rows.tolist(), groups))[: query.k]
         if len(kept) >= query.k or shortlist >= n_allowed:
             break
         shortlist = min(2 * shortlist, n_allowed)

@@ -17,10 +17,7 @@ def receipt_json(receipt: IngestReceipt) -> dict[str, Any]:
         "updated": receipt.updated,
         "rejected": [asdict(one) for one in receipt.rejected],
         "ignored_columns": list(receipt.ignored_columns),
-        **{
-            name: plain[name]
-            for name in ("images", "images_without_text", "texts_without_image")
-        },
+        **{name: plain[name] for name in ("images", "images_without_text", "texts_without_image")},
         "notes": list(receipt.notes),
         "seconds": receipt.seconds,
         "version": VERSION,

@@ -51,9 +51,7 @@ def evaluate(
     data: Annotated[
         Path | None, typer.Option("--data", help="Score on an archive that is in no home.")
     ] = None,
-    split: Annotated[
-        str, typer.Option("--split", help="train, val, test, or all.")
-    ] = "test",
+    split: Annotated[str, typer.Option("--split", help="train, val, test, or all.")] = "test",
     text: Annotated[
         str | None, typer.Option("--text", help="Which text; as in training if not given.")
     ] = None,

@@ -36,15 +36,14 @@ def build(
     loaded = load_checkpoint(folder)
     with (
         progress() as advance,
-        open_engine(
-            home, config=loaded.config, device=best_device(), progress=advance
-        ) as engine,
+        open_engine(home, config=loaded.config, device=best_device(), progress=advance) as engine,
     ):
         receipt = build_index(engine, loaded, folder, n_bits=choose_bits(settings, loaded))
     manifest = receipt.manifest
     out.print(
         f"indexed {manifest.n_images} images and {manifest.n_reports} texts of "
         f"{receipt.n_studies} studies as {manifest.n_bits}-bit codes; index {manifest.digest[:16]}",
-        markup=False, soft_wrap=True,
+        markup=False,
+        soft_wrap=True,
     )
     out.print(f'next: caselight search "words" --home {home}', markup=False, soft_wrap=True)

@@ -9,6 +9,7 @@ import typer
 from caselight import ingest as verb
 from caselight.cli.common import AsJson, ConfigFile, Home, Overrides, out, print_json, progress
 from caselight.config import read_config
+from caselight.data.archive import open_archive
 from caselight.data.columns import parse_mapping
 from caselight.data.store import create_store
 from caselight.types import IngestReceipt
@@ -41,7 +42,7 @@ def ingest(
     mapping = parse_mapping(map_ or ())
     if not path.exists():
         # Refuse before a home is made for nothing.
-        verb.open_archive(path, mapping=mapping)
+        open_archive(path, mapping=mapping)
     with create_store(home) as store, progress() as advance:
         receipt = verb.ingest(
             path,
@@ -64,20 +65,28 @@ def _show(receipt: IngestReceipt, home: Path) -> None:
         f"{receipt.accepted} studies accepted, {receipt.updated} updated, {receipt.unchanged} "
         f"unchanged, {len(receipt.rejected)} things refused; {receipt.images} images stored in "
         f"{receipt.seconds:.1f} s",
-        markup=False, soft_wrap=True,
+        markup=False,
+        soft_wrap=True,
     )
     if receipt.images_without_text or receipt.texts_without_image:
         out.print(
             f"{receipt.images_without_text} images have no text and {receipt.texts_without_image} "
             "studies no image; both are kept",
-            markup=False, soft_wrap=True,
+            markup=False,
+            soft_wrap=True,
         )
     if receipt.ignored_columns:
-        out.print(f"columns not read: {', '.join(receipt.ignored_columns)}", markup=False, soft_wrap=True)
+        out.print(
+            f"columns not read: {', '.join(receipt.ignored_columns)}", markup=False, soft_wrap=True
+        )
     for note in receipt.notes:
         out.print(f"note: {note}", markup=False, soft_wrap=True)
     for one in receipt.rejected[:SHOWN]:
         out.print(f"refused {one.file}: {one.code}: {one.reason}", markup=False, soft_wrap=True)
     if len(receipt.rejected) > SHOWN:
-        out.print(f"... and {len(receipt.rejected) - SHOWN} more; --json lists all", markup=False, soft_wrap=True)
+        out.print(
+            f"... and {len(receipt.rejected) - SHOWN} more; --json lists all",
+            markup=False,
+            soft_wrap=True,
+        )
     out.print(f"next: caselight train --home {home}", markup=False, soft_wrap=True)

@@ -51,15 +51,23 @@ def train(
     out.print(
         f"trained on {receipt.n_pairs} pairs in {receipt.seconds:.1f} s; model "
         f"{receipt.fingerprint[:16]} in {receipt.model}",
-        markup=False, soft_wrap=True,
+        markup=False,
+        soft_wrap=True,
     )
     if scores:
         shown = ", ".join(f"{name} {value:.3f}" for name, value in scores.items())
-        out.print(f"validation Recall@10 of {receipt.n_val_pairs} pairs: {shown}", markup=False, soft_wrap=True)
+        out.print(
+            f"validation Recall@10 of {receipt.n_val_pairs} pairs: {shown}",
+            markup=False,
+            soft_wrap=True,
+        )
     if receipt.n_texts_cut:
         out.print(
             f"note: {receipt.n_texts_cut} texts are longer than {settings.towers.max_tokens} "
             "tokens and were cut",
-            markup=False, soft_wrap=True,
+            markup=False,
+            soft_wrap=True,
         )
-    out.print(f"next: caselight index build --home {home} --model {folder}", markup=False, soft_wrap=True)
+    out.print(
+        f"next: caselight index build --home {home} --model {folder}", markup=False, soft_wrap=True
+    )

@@ -1,7 +1,7 @@
 """What sits in two splits at once: patients, pixels, near-duplicates and texts."""
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Literal
@@ -44,16 +44,23 @@ class _Split:
     """Study uid of each dhash."""
 
 
-def scan_leaks(studies: Iterable[Study], *, near_bits: int) -> tuple[Leak, ...]:
+def scan_leaks(
+    studies: Iterable[Study],
+    *,
+    near_bits: int,
+    confirm: Callable[[str, str], bool] | None = None,
+) -> tuple[Leak, ...]:
     """Find what two splits share.
 
     Four kinds, each only between different splits: the same patient; the same pixels; other pixels
-    whose 256-bit difference hashes differ by `near_bits` or less; the same words (a caption,
+    whose 256-bit difference hashes differ by `near_bits` or less and that `confirm` calls copies;
+    the same words (a caption,
     findings and impression together, or notes) once case and spacing are ignored.
 
     Args:
         studies: every study, read once. About 500 bytes an image are held.
         near_bits: 0..256; of three million unrelated pairs measured, the nearest differed by 17.
+        confirm: told two pixel digests; None takes the hash's word for it.
 
     Returns:
         Only leaks with a count, by pair of splits (train-val, train-test, val-test), then kind.
@@ -69,7 +76,7 @@ def scan_leaks(studies: Iterable[Study], *, near_bits: int) -> tuple[Leak, ...]:
         leaks += [
             _shared("patient", pair, one.patient, other.patient),
             _shared("pixels", pair, one.pixels, other.pixels),
-            _near(pair, one, other, near_bits=near_bits),
+            _near(pair, one, other, near_bits=near_bits, confirm=confirm),
             _shared("text", pair, one.text, other.text),
         ]
     return tuple(leak for leak in leaks if leak.count)
@@ -103,7 +110,14 @@ def _shared(
     return Leak(kind=kind, splits=splits, count=len(both), examples=examples)
 
 
-def _near(splits: tuple[str, str], one: _Split, other: _Split, *, near_bits: int) -> Leak:
+def _near(
+    splits: tuple[str, str],
+    one: _Split,
+    other: _Split,
+    *,
+    near_bits: int,
+    confirm: Callable[[str, str], bool] | None,
+) -> Leak:
     words, other_words = dhash_words(one.dhashes), dhash_words(other.dhashes)
     count, examples = 0, list[tuple[str, str]]()
     for start in range(0, len(words), _BLOCK):
@@ -112,6 +126,8 @@ def _near(splits: tuple[str, str], one: _Split, other: _Split, *, near_bits: int
             i, j = start + int(row), int(column)
             if one.digests[i] == other.digests[j]:
                 continue  # counted as the same pixels
+            if confirm is not None and not confirm(one.digests[i], other.digests[j]):
+                continue
             count += 1
             pair = (one.owners[i], other.owners[j])
             if len(examples) < _N_EXAMPLES and pair not in examples:

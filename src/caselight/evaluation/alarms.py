@@ -74,6 +74,6 @@ def metadata_alarm(
         return []
     return [
         f"no better than metadata: {direction} float mAP@R less that of a match on modality, view "
-        f"and site is {gap.value:.3f} ({gap.low:.3f} to {gap.high:.3f}); to someone who knows these "
-        "three of the query, the model adds nothing that shows here"
+        f"and site is {gap.value:.3f} ({gap.low:.3f} to {gap.high:.3f}); to someone who knows "
+        "these three of the query, the model adds nothing that shows here"
     ]

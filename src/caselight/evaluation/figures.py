@@ -13,7 +13,7 @@ from caselight.evaluation.gallery import Gallery
 from caselight.evaluation.relevance import Task, oracle_distances
 from caselight.metrics.retrieval import QueryScores, score_queries
 from caselight.metrics.significance import Interval, cluster_bootstrap
-from caselight.types import FloatArray
+from caselight.types import FloatArray, IntArray
 
 Figure = Literal["strict", "multi_positive"]
 FIGURES: tuple[Figure, ...] = ("strict", "multi_positive")
@@ -33,7 +33,7 @@ class Scored:
         return self.strict if figure == "strict" else self.multi_positive
 
 
-def score_task(distance: FloatArray | NDArray[np.int32], task: Task) -> Scored:
+def score_task(distance: FloatArray | IntArray, task: Task) -> Scored:
     """Score distances [Q, M] in both figures.
 
     NDCG@10 has gain 1 for the one right answer in the strict figure, and the grades 3, 2 and 1 in

@@ -66,7 +66,7 @@ class Gallery:
     @cached_property
     def n_unique_texts(self) -> int:
         """How many distinct texts there are."""
-        return int(len(np.unique(self.text_ids[self.text_ids >= 0])))
+        return len(np.unique(self.text_ids[self.text_ids >= 0]))
 
     @property
     def texts(self) -> list[str]:
@@ -92,7 +92,8 @@ def read_gallery(
         EvaluationError: `evaluate.no_such_split` or `evaluate.no_pairs`.
     """
     check_filters(filters)
-    entries, splits = [], set()
+    entries: list[Entry] = []
+    splits: set[str] = set()
     for _, study in store.studies():
         splits.add(study.split)
         if split is not None and study.split != split:

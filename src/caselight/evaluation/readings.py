@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from caselight.codes import hamming, pack_signs, sign_bits, unpack_signs
 from caselight.evaluation.relevance import Task
 from caselight.models.dual_encoder import DualEncoder, Modality
-from caselight.types import Codes, FloatArray
+from caselight.types import Codes, FloatArray, IntArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,9 @@ def modalities(task: Task) -> tuple[Modality, Modality]:
     return ("text" if first == "text" else "image", "text" if last == "text" else "image")
 
 
-def float_distance(query: FloatArray, answer: FloatArray) -> NDArray[np.float64]:
+def float_distance(
+    query: FloatArray | IntArray, answer: FloatArray | IntArray
+) -> NDArray[np.float64]:
     """Negative inner product, rounded so that equal inputs tie whatever the order of summation."""
     return -np.round(query.astype(np.float64) @ answer.T.astype(np.float64), 6)
 
@@ -56,7 +58,7 @@ def rescored_distance(
 
 def read_model(
     model: DualEncoder, features: Features, task: Task, *, shortlist: int
-) -> Iterator[tuple[str, FloatArray]]:
+) -> Iterator[tuple[str, FloatArray | IntArray]]:
     """Yield every reading's name and distances, [Q, M]; lower is nearer."""
     asks, answers = modalities(task)
     queries, gallery = features.of(asks)[task.queries], features.of(answers)[task.answers]
@@ -75,7 +77,7 @@ def bit_readings(
     fine: NDArray[np.float64],
     *,
     shortlist: int,
-) -> Iterator[tuple[str, FloatArray]]:
+) -> Iterator[tuple[str, FloatArray | IntArray]]:
     """The three readings of one set of codes: symmetric, real-valued query, rescored."""
     coarse = hamming(pack_signs(sign_bits(soft)), codes)
     yield name, coarse

@@ -103,4 +103,5 @@ def _jaccard(labels: list[frozenset[str]]) -> NDArray[np.float64]:
     both = table @ table.T
     sizes = table.sum(axis=1)
     either = sizes[:, None] + sizes[None, :] - both
-    return np.divide(both, either, out=np.zeros_like(both), where=either > 0)
+    share: NDArray[np.float64] = np.divide(both, either, out=np.zeros_like(both), where=either > 0)
+    return share

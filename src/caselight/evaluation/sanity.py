@@ -65,13 +65,15 @@ def _bm25(gallery: Gallery, task: Task) -> NDArray[np.float64] | None:
     for words in queries:
         asked_words = [word for word in words if word in known]
         rows.append(engine.get_scores(asked_words) if asked_words else np.zeros(len(documents)))
-    return -np.round(np.stack(rows).astype(np.float64), 6)
+    scores: NDArray[np.float64] = np.stack(rows).astype(np.float64)
+    return -np.round(scores, 6)
 
 
 def _metadata(gallery: Gallery, task: Task) -> NDArray[np.float64]:
     table = np.array([_facts(gallery, i) for i in range(len(gallery))])
     differ = table[task.queries][:, None, :] != table[task.answers][None, :, :]
-    return differ.sum(axis=2).astype(np.float64)
+    count: NDArray[np.float64] = differ.sum(axis=2).astype(np.float64)
+    return count
 
 
 def _facts(gallery: Gallery, row: int) -> list[str]:

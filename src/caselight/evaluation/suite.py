@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from caselight.config import Config, TextField
 from caselight.data.leaks import scan_leaks
+from caselight.data.near import copy_check
 from caselight.engine import Engine
 from caselight.evaluation.alarms import ceiling_alarms, leak_alarms, metadata_alarm
 from caselight.evaluation.figures import FIGURES, Scored, limits, score_task, summarise
@@ -18,7 +19,7 @@ from caselight.evaluation.relevance import Task, make_tasks
 from caselight.evaluation.sanity import sanity_distances
 from caselight.models.checkpoint import check_towers
 from caselight.models.dual_encoder import DualEncoder
-from caselight.types import FloatArray
+from caselight.types import FloatArray, IntArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +50,9 @@ def evaluate(
     )
     features = gallery_features(engine, gallery)
     leaks = scan_leaks(
-        (study for _, study in engine.store.studies()), near_bits=config.search.near_bits
+        (study for _, study in engine.store.studies()),
+        near_bits=config.search.near_bits,
+        confirm=copy_check(engine.read_stored, least=config.search.near_correlation),
     )
     alarms = leak_alarms(leaks)
     report: dict[str, Any] = {
@@ -88,8 +91,8 @@ def evaluate(
 def score_direction(
     gallery: Gallery,
     task: Task,
-    readings: Mapping[str, FloatArray],
-    sanity: Mapping[str, FloatArray],
+    readings: Mapping[str, FloatArray | IntArray],
+    sanity: Mapping[str, FloatArray | IntArray],
     *,
     config: Config,
 ) -> tuple[dict[str, Any], list[str]]:
@@ -144,5 +147,3 @@ def gallery_features(engine: Engine, gallery: Gallery) -> Features:
     text: NDArray[np.float32] = np.zeros((len(gallery), engine.text_tower.dim), dtype=np.float32)
     text[gallery.with_text] = engine.text_features(gallery.texts)
     return Features(image=image, text=text)
-
-

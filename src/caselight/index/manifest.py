@@ -72,7 +72,7 @@ def write_index(
     store: str,
 ) -> IndexManifest:
     """Write an index beside the old one, then point to it in one step and drop the old one."""
-    arrays = {
+    arrays: dict[str, NDArray[Any]] = {
         "kind": rows.kind,
         "study": rows.study,
         "position": rows.position,

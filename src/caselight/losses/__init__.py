@@ -9,4 +9,6 @@ from caselight.losses.bit_balance import bit_balance
 from caselight.losses.infonce import infonce
 from caselight.losses.quantization import quantization
 
+__all__ = ["LOSSES", "bit_balance", "infonce", "quantization"]
+
 LOSSES = {"infonce": infonce, "quantization": quantization, "bit_balance": bit_balance}

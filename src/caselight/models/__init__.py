@@ -6,6 +6,7 @@ ones; `transformers:NAME_OR_PATH` opens any other.
 """
 
 import difflib
+from collections.abc import Callable, Mapping
 
 import torch
 
@@ -19,8 +20,11 @@ from caselight.models.text_toy import ToyText
 from caselight.models.text_transformer import TransformerText
 from caselight.models.towers import ImageTower, TextTower
 
-IMAGE_TOWERS = {"efficientnet-lite0": EfficientNetLite0, "toy": ToyImage}
-TEXT_TOWERS = {"minilm-l6": MiniLM, "toy": ToyText}
+IMAGE_TOWERS: Mapping[str, Callable[..., ImageTower]] = {
+    "efficientnet-lite0": EfficientNetLite0,
+    "toy": ToyImage,
+}
+TEXT_TOWERS: Mapping[str, Callable[..., TextTower]] = {"minilm-l6": MiniLM, "toy": ToyText}
 PREFIX = "transformers:"
 
 

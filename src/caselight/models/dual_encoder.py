@@ -71,9 +71,7 @@ class DualEncoder:
             x = tower.code[str(n_bits)](tower.standardise(torch.from_numpy(features)))
             return torch.tanh(self.config.loss.sharpness_end * x).numpy()
 
-    def encode_codes(
-        self, features: NDArray[np.float32], modality: Modality, n_bits: int
-    ) -> Codes:
+    def encode_codes(self, features: NDArray[np.float32], modality: Modality, n_bits: int) -> Codes:
         """Binary codes from features f32[N, dim]; raises like `soft_bits`."""
         return pack_signs(sign_bits(self.soft_bits(features, modality, n_bits)))
 

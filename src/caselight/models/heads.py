@@ -44,11 +44,13 @@ class Head(nn.Module):
             nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
 
     def forward(self, features: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """features: f32[B, n_in], standardised; returns f32[B, n_out]. A generator means dropout."""
+        """Return f32[B, n_out] from standardised features f32[B, n_in]; a generator is dropout."""
         x = _dropout(features, self._input_dropout, generator)
         x = _dropout(F.gelu(self.hidden(x)), self._dropout, generator)
-        x = self.out(x)
-        return x if self.norm is None else self.norm(x)
+        out: Tensor = self.out(x)
+        if self.norm is not None:
+            out = self.norm(out)
+        return out
 
 
 class Tower(nn.Module):

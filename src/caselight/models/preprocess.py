@@ -62,7 +62,8 @@ def _unit_range(pixels: Pixels) -> NDArray[np.float32]:
     low, high = np.percentile(pixels, (0.5, 99.5))
     spread = max(float(high - low), 1.0)
     scaled = (pixels.astype(np.float32) - np.float32(low)) / np.float32(spread)
-    return np.clip(scaled, 0.0, 1.0)
+    clipped: NDArray[np.float32] = np.clip(scaled, 0.0, 1.0)
+    return clipped
 
 
 def _resize(plane: NDArray[np.float32], size_px: int) -> NDArray[np.float32]:

@@ -137,9 +137,7 @@ def _run(
     on_epoch: Callable[[EpochLog], None],
 ) -> None:
     settings = config.train
-    optimizer = torch.optim.AdamW(
-        stage.params, lr=settings.lr, weight_decay=settings.weight_decay
-    )
+    optimizer = torch.optim.AdamW(stage.params, lr=settings.lr, weight_decay=settings.weight_decay)
     if resumed is not None:
         resumed.restore(optimizer, stage.params)
     steps = n_batches(n_pairs, settings.batch_size)
@@ -200,7 +198,9 @@ def _watch(heads: Heads, val: Pairs, stage: str) -> dict[str, float]:
         text = heads.text.standardise(torch.from_numpy(val.text).to(device))
         spaces: dict[str, tuple[Tensor, Tensor]] = {}
         if stage == "float":
-            normal = [F.normalize(t, dim=1) for t in (heads.image.embed(image), heads.text.embed(text))]
+            normal = [
+                F.normalize(t, dim=1) for t in (heads.image.embed(image), heads.text.embed(text))
+            ]
             spaces["float"] = (normal[0], normal[1])
         else:
             for width, head in heads.image.code.items():

@@ -86,9 +86,7 @@ def train(
         identity=identity,
         on_epoch=log,
     )
-    model = save_checkpoint(
-        out, heads, config, image=engine.image_tower, text=engine.text_tower
-    )
+    model = save_checkpoint(out, heads, config, image=engine.image_tower, text=engine.text_tower)
     receipt = TrainReceipt(
         model=out,
         fingerprint=model.fingerprint,

@@ -21,4 +21,4 @@ def sharpness(step: int, *, start: float, end: float, total_steps: int) -> float
 
     Source: the continuation of HashNet, Cao et al., ICCV 2017, as one smooth curve.
     """
-    return start * (end / start) ** (step / max(1, total_steps - 1))
+    return float(start * (end / start) ** (step / max(1, total_steps - 1)))
