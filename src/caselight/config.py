@@ -20,7 +20,12 @@ TextField = Literal["auto", "caption", "report", "findings", "impression", "indi
 
 
 class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+    )
 
 
 class IngestSettings(_Settings):
@@ -62,10 +67,12 @@ class ModelSettings(_Settings):
     """Width of the float embedding."""
     hidden_dim: int = Field(512, ge=8, le=8192)
     """Width of the one hidden layer of every head."""
-    dropout: float = Field(0.3, ge=0.0, lt=1.0)
+    dropout: float = Field(0.5, ge=0.0, lt=1.0)
     """Chance that a hidden unit is silenced in training."""
-    input_dropout: float = Field(0.1, ge=0.0, lt=1.0)
+    input_dropout: float = Field(0.5, ge=0.0, lt=1.0)
     """Chance that a tower feature is silenced in training."""
+    normalise_bits: bool = True
+    """Batch-normalise what becomes a bit, so that each is on for about half of the cases."""
     bits: tuple[int, ...] = (48, 64, 128, 256)
     """Widths of the hash heads, each a multiple of 16 from 16 to 512."""
 
@@ -108,16 +115,28 @@ class TrainSettings(_Settings):
     """Passes over the pairs for the float heads."""
     hash_epochs: int = Field(60, ge=1)
     """Passes over the pairs for the hash heads."""
+    warm_start: bool = True
+    """Begin the hash heads as the float heads and an ITQ rotation, not at random."""
     batch_size: int = Field(256, ge=2)
     """Pairs a step."""
     lr: float = Field(1e-3, gt=0.0)
-    """Peak learning rate of AdamW."""
+    """Peak learning rate of AdamW for the float heads."""
+    hash_lr: float = Field(3e-4, gt=0.0)
+    """The same for the hash heads."""
     weight_decay: float = Field(1e-2, ge=0.0)
     """Decoupled weight decay."""
     warmup_steps: int = Field(10, ge=0)
     """Steps of linear warm-up before the cosine."""
     checkpoint_epochs: int = Field(5, ge=1)
     """A killed training goes on from the last multiple of this."""
+
+    @field_validator("filters", mode="before")
+    @classmethod
+    def _words(cls, filters: object) -> object:
+        # `age=40` arrives as a number, from TOML and from --set alike.
+        if not isinstance(filters, dict):
+            return filters
+        return {key: str(value) for key, value in filters.items()}
 
 
 class SearchSettings(_Settings):
@@ -187,6 +206,11 @@ def read_config(path: Path | None = None, overrides: Sequence[str] = ()) -> Conf
         except FileNotFoundError:
             raise ConfigError(
                 f"there is no settings file {path}; name an existing TOML file",
+                code="config.not_toml",
+            ) from None
+        except OSError as error:
+            raise ConfigError(
+                f"{path} cannot be read ({error.strerror}); name a TOML file",
                 code="config.not_toml",
             ) from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

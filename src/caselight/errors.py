@@ -114,7 +114,7 @@ class TrainError(Error):
     """A training that cannot start, or that diverged."""
 
     code = "train.non_finite"
-    codes = ("train.non_finite", "train.too_few_pairs", "train.other_settings")
+    codes = ("train.non_finite", "train.too_few_pairs")
 
 
 class StoreError(Error):

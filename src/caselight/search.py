@@ -57,6 +57,8 @@ def search(
         IndexMismatch: for an index that is missing, stale, changed, or of another model.
     """
     _check(query)
+    # Loading a tower is paid once a process, so it is no part of what this answer cost.
+    _ = engine.text_tower if query.image is None else engine.image_tower
     start = clock()
     index = read_index(engine.store.home, store=engine.store.generation)
     studies = {row: engine.store.get(int(row)) for row in np.unique(index.rows.study)}
@@ -134,22 +136,19 @@ def _own(
     pixels: Pixels,
     settings: SearchSettings,
 ) -> BoolArray:
-    """bool[N]: rows of the picture's own patient, and of studies that hold a copy of it."""
+    """bool[N]: rows of every patient who has the picture, or a copy of it: the query's own."""
     digest, dhash = pixel_digest(pixels), difference_hash(pixels)
     images = [(row, image) for row, study in studies.items() for image in study.images]
     distances = dhash_distance([dhash], [image.dhash for _, image in images])[0] if images else []
-    patients, copies = set(), set()
+    patients = set()
     for (row, image), distance in zip(images, distances, strict=True):
-        if image.digest == digest:
-            patients.add(studies[row].patient_key)
-        elif distance <= settings.near_bits:
+        same = image.digest == digest
+        if not same and distance <= settings.near_bits:
             alike = detail_correlation(pixels, engine.read_stored(image.digest))
-            if alike >= settings.near_correlation:
-                copies.add(row)
-    return np.array(
-        [row in copies or studies[row].patient_key in patients for row in index.rows.study],
-        dtype=np.bool_,
-    )
+            same = alike >= settings.near_correlation
+        if same:
+            patients.add(studies[row].patient_key)
+    return np.array([studies[row].patient_key in patients for row in index.rows.study], np.bool_)
 
 
 def _encode(

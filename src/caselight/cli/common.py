@@ -1,4 +1,8 @@
-"""What the commands share: options, progress, settings, printing."""
+"""What the commands share: options, progress, settings, printing.
+
+The commands import what needs PyTorch inside their functions: it takes seconds to load, and nobody
+should wait for it to read `--help`.
+"""
 
 import json
 import sys
@@ -23,6 +27,9 @@ from rich.text import Text
 # A file or a pipe has no width of its own; tables must not be folded there.
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+DEFAULT_MODEL = "trained"
+"""Where `train` puts a model inside the home unless told otherwise."""
 
 Home = Annotated[
     Path,

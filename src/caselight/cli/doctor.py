@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
-import torch
 import typer
 from rich.table import Table
 from rich.text import Text
@@ -16,7 +15,6 @@ from caselight import __version__
 from caselight.cli.common import AsJson, out, print_json
 from caselight.config import TowerSettings
 from caselight.errors import Error
-from caselight.models import open_image_tower, open_text_tower
 
 PACKAGES = (
     "numpy",
@@ -77,6 +75,10 @@ def _package(name: str) -> Check:
 
 
 def _weights() -> list[Check]:
+    import torch
+
+    from caselight.models import open_image_tower, open_text_tower
+
     settings, cpu = TowerSettings(), torch.device("cpu")
     towers: tuple[tuple[str, Callable[[], object]], ...] = (
         (settings.image, lambda: open_image_tower(settings, device=cpu)),
@@ -96,6 +98,8 @@ def _weights() -> list[Check]:
 
 
 def _devices() -> list[Check]:
+    import torch
+
     checks = [
         Check(what="cpu", found=f"{os.cpu_count()} cores, {torch.get_num_threads()} used", ok=True)
     ]

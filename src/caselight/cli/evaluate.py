@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,13 +23,8 @@ from caselight.config import Config, read_config
 from caselight.data.columns import parse_mapping
 from caselight.data.filters import parse_filters
 from caselight.data.store import create_store
-from caselight.device import best_device
-from caselight.engine import Progress, open_engine
 from caselight.errors import UsageError
-from caselight.evaluation.suite import Question
-from caselight.evaluation.suite import evaluate as verb
 from caselight.ingest import ingest
-from caselight.models.checkpoint import load_checkpoint
 
 METRICS = {
     "recall_at_1": "R@1",
@@ -64,6 +59,12 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Score a model in every reading and direction, with ceilings, chance, intervals and alarms."""
+    from caselight.device import best_device
+    from caselight.engine import open_engine
+    from caselight.evaluation.suite import Question
+    from caselight.evaluation.suite import evaluate as verb
+    from caselight.models.checkpoint import load_checkpoint
+
     if (home is None) == (data is None):
         raise UsageError("name exactly one of --home and --data to say what to score on")
     settings = read_config(config, set_ or ())
@@ -89,7 +90,10 @@ def evaluate(
 
 @contextmanager
 def _throw_away(
-    data: Path | None, mapping: list[str], settings: Config, advance: Progress
+    data: Path | None,
+    mapping: list[str],
+    settings: Config,
+    advance: Callable[[str, int, int], None],
 ) -> Iterator[Path]:
     """Ingest an archive into a home that lasts as long as the evaluation."""
     if data is None:

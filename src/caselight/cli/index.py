@@ -5,13 +5,9 @@ from typing import Annotated
 
 import typer
 
-from caselight.cli.common import ConfigFile, Home, Overrides, out, progress
-from caselight.cli.train import DEFAULT_MODEL
+from caselight.cli.common import DEFAULT_MODEL, ConfigFile, Home, Overrides, out, progress
 from caselight.config import read_config
-from caselight.device import best_device
-from caselight.engine import open_engine
-from caselight.indexing import build_index, choose_bits
-from caselight.models.checkpoint import load_checkpoint
+from caselight.data.store import open_store
 
 app = typer.Typer(no_args_is_help=True, help="The index of a home.")
 
@@ -31,8 +27,14 @@ def build(
     set_: Overrides = None,
 ) -> None:
     """Encode every image and report of a home with a model, so that they can be searched."""
+    from caselight.device import best_device
+    from caselight.engine import open_engine
+    from caselight.indexing import build_index, choose_bits
+    from caselight.models.checkpoint import load_checkpoint
+
     settings = read_config(config, set_ or ())
     folder = model or home / DEFAULT_MODEL
+    open_store(home).close()  # says so before anything is missed in a home that is none
     loaded = load_checkpoint(folder)
     with (
         progress() as advance,

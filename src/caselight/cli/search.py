@@ -20,10 +20,7 @@ from caselight.cli.common import (
 )
 from caselight.config import read_config
 from caselight.data.filters import parse_filters
-from caselight.device import best_device
-from caselight.engine import open_engine
-from caselight.indexing import indexed_model
-from caselight.search import search as verb
+from caselight.data.store import open_store
 from caselight.types import Query, SearchResult
 from caselight.wire import result_json
 
@@ -56,6 +53,11 @@ def search(
     as_json: AsJson = False,
 ) -> None:
     """Find the studies, images or reports nearest to some words or to a picture."""
+    from caselight.device import best_device
+    from caselight.engine import open_engine
+    from caselight.indexing import indexed_model
+    from caselight.search import search as verb
+
     settings = read_config(config, set_ or ())
     query = Query(
         text=text,
@@ -66,6 +68,7 @@ def search(
         keep_own=keep_own,
         group=group,
     )
+    open_store(home).close()  # says so before anything is missed in a home that is none
     loaded, _ = indexed_model(home, model)
     with open_engine(
         home, config=loaded.config, device=best_device(), progress=lambda *_: None

@@ -2,19 +2,16 @@
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from caselight.cli.common import ConfigFile, Filters, Home, Overrides, out, progress
+from caselight.cli.common import DEFAULT_MODEL, ConfigFile, Filters, Home, Overrides, out, progress
 from caselight.config import read_config
 from caselight.data.filters import parse_filters
-from caselight.device import best_device
-from caselight.engine import open_engine
-from caselight.train.loop import EpochLog
-from caselight.train.run import train as verb
 
-DEFAULT_MODEL = "trained"
+if TYPE_CHECKING:
+    from caselight.train.loop import EpochLog
 
 
 def train(
@@ -30,6 +27,10 @@ def train(
     set_: Overrides = None,
 ) -> None:
     """Learn embeddings and codes from the pairing of images and texts in the training split."""
+    from caselight.device import best_device
+    from caselight.engine import open_engine
+    from caselight.train.run import train as verb
+
     overrides = list(set_ or ())
     if text is not None:
         overrides.append(f"train.text={text}")
@@ -39,7 +40,7 @@ def train(
     last: list[EpochLog] = []
     with progress() as advance:
 
-        def on_epoch(log: EpochLog) -> None:
+        def on_epoch(log: "EpochLog") -> None:
             last[:] = [*(e for e in last if e.stage != log.stage), log]
             advance(f"training {log.stage} heads", 1, log.n_epochs)
 

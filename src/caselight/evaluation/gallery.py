@@ -123,4 +123,6 @@ def read_gallery(
 
 
 def _ids(values: list[str]) -> NDArray[np.int64]:
-    return np.unique(np.array(values), return_inverse=True)[1].astype(np.int64)
+    # By first appearance: a patient's key differs from home to home, and intervals must not.
+    numbers: dict[str, int] = {}
+    return np.array([numbers.setdefault(v, len(numbers)) for v in values], dtype=np.int64)

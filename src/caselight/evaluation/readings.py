@@ -52,7 +52,7 @@ def rescored_distance(
     """
     k = min(shortlist, coarse.shape[1])
     cutoff = np.partition(coarse, k - 1, axis=1)[:, k - 1 : k]
-    behind = float(fine.max()) + 1.0
+    behind = float(fine.max(initial=0.0)) + 1.0
     return np.where(coarse <= cutoff, fine, behind + coarse)
 
 

@@ -33,8 +33,9 @@ class Head(nn.Module):
         generator: torch.Generator,
     ) -> None:
         super().__init__()
-        self.hidden = nn.Linear(n_in, settings.hidden_dim)
-        self.out = nn.Linear(settings.hidden_dim, n_out)
+        # Made without PyTorch's own first weights, which would come from its global generator.
+        self.hidden = _empty_linear(n_in, settings.hidden_dim)
+        self.out = _empty_linear(settings.hidden_dim, n_out)
         self.norm = nn.BatchNorm1d(n_out, affine=False) if normalise else None
         self._dropout = settings.dropout
         self._input_dropout = settings.input_dropout
@@ -69,16 +70,25 @@ class Tower(nn.Module):
         self.code = nn.ModuleDict(
             {
                 str(n_bits): Head(
-                    n_in, n_bits, settings=settings, normalise=True, generator=generator
+                    n_in,
+                    n_bits,
+                    settings=settings,
+                    normalise=settings.normalise_bits,
+                    generator=generator,
                 )
                 for n_bits in settings.bits
             }
         )
 
     def fit_scale(self, features: Tensor) -> None:
-        """Set mean and spread of the features from the training pairs, f32[N, n_in]."""
+        """Set mean and spread of the features from the training pairs, f32[N, n_in].
+
+        A feature that never varied there keeps its scale: dividing by next to nothing would let it
+        drown the others in a new picture.
+        """
+        spread = features.std(dim=0)
         self.mean.copy_(features.mean(dim=0))
-        self.std.copy_(features.std(dim=0) + 1e-6)
+        self.std.copy_(torch.where(spread > 1e-6, spread, 1.0))
 
     def standardise(self, features: Tensor) -> Tensor:
         """Bring features, f32[B, n_in], to mean 0 and spread 1 of the training pairs."""
@@ -94,6 +104,11 @@ class Heads(nn.Module):
         super().__init__()
         self.image = Tower(image_dim, settings=settings, generator=generator)
         self.text = Tower(text_dim, settings=settings, generator=generator)
+
+
+def _empty_linear(n_in: int, n_out: int) -> nn.Linear:
+    layer = nn.Linear(n_in, n_out, device="meta")
+    return layer.to_empty(device="cpu")
 
 
 def _dropout(x: Tensor, chance: float, generator: torch.Generator | None) -> Tensor:

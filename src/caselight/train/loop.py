@@ -22,6 +22,7 @@ from caselight.train.objective import Objective, float_objective, hash_objective
 from caselight.train.pairs import Pairs, PairTensors, as_tensors, val_recall_at_10
 from caselight.train.partial import Partial, read_partial, write_partial
 from caselight.train.schedule import learning_rate, sharpness
+from caselight.train.warm import warm_start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,7 @@ class EpochLog:
 class _Stage:
     name: str
     n_epochs: int
+    lr: float
     params: list[nn.Parameter]
     objective: Objective
 
@@ -100,9 +102,12 @@ def train_heads(
     if resumed is not None:
         heads.load_state_dict(resumed.weights, strict=True)
     for stage in _stages(heads, tensors, config):
-        if resumed is not None and resumed.stage != stage.name and stage.name == "float":
-            continue
         here = resumed if resumed is not None and resumed.stage == stage.name else None
+        if resumed is not None and resumed.stage == "hash" and here is None:
+            continue
+        if stage.name == "hash" and here is None and config.train.warm_start:
+            heads.eval()
+            warm_start(heads, tensors, seed=config.train.seed)
         _run(stage, heads, len(pairs), val, config, here, partial, identity, on_epoch)
     return heads.cpu()
 
@@ -113,12 +118,14 @@ def _stages(heads: Heads, pairs: PairTensors, config: Config) -> tuple[_Stage, _
         _Stage(
             name="float",
             n_epochs=config.train.epochs,
+            lr=config.train.lr,
             params=[p for t in towers for p in t.embed.parameters()],
             objective=float_objective(heads, pairs, config.loss),
         ),
         _Stage(
             name="hash",
             n_epochs=config.train.hash_epochs,
+            lr=config.train.hash_lr,
             params=[p for t in towers for p in t.code.parameters()],
             objective=hash_objective(heads, pairs, config.loss),
         ),
@@ -137,7 +144,7 @@ def _run(
     on_epoch: Callable[[EpochLog], None],
 ) -> None:
     settings = config.train
-    optimizer = torch.optim.AdamW(stage.params, lr=settings.lr, weight_decay=settings.weight_decay)
+    optimizer = torch.optim.AdamW(stage.params, lr=stage.lr, weight_decay=settings.weight_decay)
     if resumed is not None:
         resumed.restore(optimizer, stage.params)
     steps = n_batches(n_pairs, settings.batch_size)
@@ -150,7 +157,7 @@ def _run(
         for step, rows in enumerate(batches, start=epoch * steps):
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(
-                    step, peak=settings.lr, warmup_steps=settings.warmup_steps, total_steps=total
+                    step, peak=stage.lr, warmup_steps=settings.warmup_steps, total_steps=total
                 )
             sharp = sharpness(
                 step,

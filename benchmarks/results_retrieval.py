@@ -1,0 +1,459 @@
+"""Write docs/results/retrieval.md and benchmarks/results/retrieval.json.
+
+Trains three seeds on each data set and scores them on its test split, beside three baselines in
+the same run. Reads the folder of data sets named by CASELIGHT_DATA.
+
+    python benchmarks/results_retrieval.py [--sets medpix2,ieee8023,phantoms] [--seeds 0,1,2]
+"""
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from caselight.codes import hamming
+from caselight.config import Config
+from caselight.data.phantoms.archive import write_archive
+from caselight.data.store import create_store
+from caselight.engine import Engine, open_engine
+from caselight.evaluation.figures import FIGURES, limits, per_query, plain_interval, score_task
+from caselight.evaluation.gallery import Gallery, read_gallery
+from caselight.evaluation.readings import Features, modalities, read_model
+from caselight.evaluation.relevance import Task, make_tasks
+from caselight.evaluation.suite import gallery_features
+from caselight.ingest import ingest
+from caselight.metrics.significance import cluster_bootstrap, paired_ratio
+from caselight.models.cca import fit_cca
+from caselight.models.checkpoint import load_checkpoint
+from caselight.models.itq import fit_itq
+from caselight.train.run import train
+from caselight.types import FloatArray, IntArray
+from machine import machine
+
+ROOT = Path(__file__).resolve().parent.parent
+BITS = (48, 64, 128, 256)
+CCA_RIDGE = 0.1
+PLAIN = {
+    "loss": {
+        "quantization": 0.0,
+        "bit_balance": 0.0,
+        "sharpness_start": 1.0,
+        "sharpness_end": 1.0,
+        "hash_temperature": 0.07,
+    },
+    "model": {"normalise_bits": False},
+    "train": {"warm_start": False, "hash_lr": 1e-3},
+}
+"""The sign of a tanh head: no annealing, no hash term, the float model's temperature."""
+CROSS = ("text_to_image", "image_to_text")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSet:
+    """One data set and how it is read."""
+
+    name: str
+    text: str
+    filters: dict[str, str]
+    about: str
+
+
+SETS = {
+    "medpix2": DataSet(
+        name="medpix2", text="caption", filters={}, about="CT and MR slices of teaching cases"
+    ),
+    "ieee8023": DataSet(
+        name="ieee8023",
+        text="notes",
+        filters={"modality": "X-ray"},
+        about="chest X-rays of public COVID-era cases",
+    ),
+    "phantoms": DataSet(
+        name="phantoms", text="report", filters={}, about="500 studies drawn by `demo-archive`"
+    ),
+}
+
+Scores = dict[str, dict[str, dict[str, dict[str, list[NDArray[np.float64]]]]]]
+"""reading -> direction -> figure -> metric -> one array of queries a seed."""
+
+
+def main() -> None:
+    """Train, score, write."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--sets", default=",".join(SETS))
+    parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--set", dest="set_", action="append", default=[])
+    parser.add_argument("--split", default="test")
+    parser.add_argument("--out", type=Path, default=ROOT)
+    options = parser.parse_args()
+    seeds = [int(seed) for seed in options.seeds.split(",")]
+    results: dict[str, Any] = {"machine": machine(), "seeds": seeds, "sets": {}}
+    with tempfile.TemporaryDirectory() as work:
+        for name in options.sets.split(","):
+            start = time.perf_counter()
+            block = run_set(SETS[name], seeds, Path(work), options.split, options.set_)
+            block["seconds"] = round(time.perf_counter() - start, 1)
+            results["sets"][name] = block
+            print(summary(name, block), flush=True)
+    (options.out / "benchmarks/results").mkdir(parents=True, exist_ok=True)
+    target = options.out / "benchmarks/results/retrieval.json"
+    target.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+    (options.out / "docs/results").mkdir(parents=True, exist_ok=True)
+    (options.out / "docs/results/retrieval.md").write_text(page(results), "utf-8")
+
+
+def run_set(
+    data: DataSet, seeds: list[int], work: Path, split: str, overrides: list[str]
+) -> dict[str, Any]:
+    """Everything about one data set, as plain values."""
+    home = make_home(data, work)
+    scores: Scores = defaultdict(
+        lambda: defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
+    )
+    seconds: list[float] = []
+    for seed in seeds:
+        config = settings(data, seed, overrides)
+        with open_engine(
+            home, config=config, device=torch.device("cpu"), progress=lambda *_: None
+        ) as engine:
+            # Features first, so that the time of a training is that of the training.
+            cached(engine, data)
+            receipt = train(
+                engine,
+                config=config,
+                out=work / f"{data.name}-{seed}",
+                clock=time.perf_counter,
+                on_epoch=lambda _: None,
+            )
+            seconds.append(receipt.seconds)
+            plain = train(
+                engine,
+                config=settings(data, seed, overrides, plain=True),
+                out=work / f"{data.name}-{seed}-plain",
+                clock=time.perf_counter,
+                on_epoch=lambda _: None,
+            )
+            gallery = read_gallery(
+                engine.store, split=split, text=config.train.text, filters=data.filters
+            )
+            features = gallery_features(engine, gallery)
+            pairs = training_pairs(engine, data)
+            for task in make_tasks(gallery):
+                for reading, distance in readings(
+                    receipt.model, plain.model, features, task, pairs, seed
+                ):
+                    scored = score_task(distance, task)
+                    for figure in FIGURES:
+                        for metric, values in per_query(scored.of(figure)).items():
+                            scores[reading][task.name][figure][metric].append(values)
+    return summarise_set(data, gallery, scores, seconds, receipt.n_pairs, split)
+
+
+def settings(data: DataSet, seed: int, overrides: list[str], *, plain: bool = False) -> Config:
+    """The defaults, for this data set and seed."""
+    values: dict[str, Any] = {
+        "train": {"seed": seed, "text": data.text, "filters": data.filters},
+        "model": {"bits": list(BITS)},
+        "loss": {},
+    }
+    for override in overrides:
+        key, _, value = override.partition("=")
+        section, name = key.split(".")
+        values.setdefault(section, {})[name] = json.loads(value)
+    if plain:
+        for section, changed in PLAIN.items():
+            values[section] = {**values[section], **changed}
+    return Config.from_mapping(values)
+
+
+def make_home(data: DataSet, work: Path) -> Path:
+    """Ingest the data set into a home of its own."""
+    if data.name == "phantoms":
+        archive = work / "phantoms"
+        write_archive(archive, n_studies=500, seed=0)
+    else:
+        archive = Path(os.environ["CASELIGHT_DATA"]) / data.name
+    home = work / f"home-{data.name}"
+    with create_store(home) as store:
+        receipt = ingest(
+            archive,
+            store,
+            settings=Config().ingest,
+            mapping={},
+            clock=time.perf_counter,
+            on_studies=lambda *_: None,
+        )
+    if receipt.rejected:
+        print(f"{data.name}: {len(receipt.rejected)} refused", flush=True)
+    return home
+
+
+def cached(engine: Engine, data: DataSet) -> None:
+    """Encode what the training will need."""
+    training_pairs(engine, data)
+    for split in ("val", "test"):
+        gallery_features(engine, gallery_of(engine, data, split))
+
+
+def gallery_of(engine: Engine, data: DataSet, split: str) -> Gallery:
+    """The images of one split."""
+    text = Config.from_mapping({"train": {"text": data.text}}).train.text
+    return read_gallery(engine.store, split=split, text=text, filters=data.filters)
+
+
+def training_pairs(
+    engine: Engine, data: DataSet
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Image and text features of the training pairs, for the baselines."""
+    gallery = gallery_of(engine, data, "train")
+    features = gallery_features(engine, gallery)
+    return features.image[gallery.with_text], features.text[gallery.with_text]
+
+
+def readings(
+    model_folder: Path,
+    plain_folder: Path,
+    features: Features,
+    task: Task,
+    pairs: tuple[NDArray[np.float32], NDArray[np.float32]],
+    seed: int,
+) -> Iterator[tuple[str, FloatArray | IntArray]]:
+    """Our readings, then the baselines'."""
+    model, plain = load_checkpoint(model_folder), load_checkpoint(plain_folder)
+    yield from read_model(model, features, task, shortlist=Config().evaluate.shortlist)
+    for name, distance in read_model(plain, features, task, shortlist=1):
+        if name.startswith("bits_"):
+            yield f"tanh_sign_{name}", distance
+    asks, answers = modalities(task)
+    train_image, train_text = pairs
+    joint = np.concatenate(
+        [model.embed(train_image, "image").mean, model.embed(train_text, "text").mean]
+    )
+    query = model.embed(features.of(asks)[task.queries], asks).mean
+    answer = model.embed(features.of(answers)[task.answers], answers).mean
+    standard = [(side.mean(axis=0), side.std(axis=0) + 1e-6) for side in pairs]
+    image, text = ((s - m) / d for s, (m, d) in zip(pairs, standard, strict=True))
+    for n_bits in BITS:
+        itq = fit_itq(joint, n_bits, n_iterations=50, rng=np.random.default_rng(seed))
+        yield f"itq_bits_{n_bits}", hamming(itq.encode(query), itq.encode(answer))
+        hashes = dict(
+            zip(("image", "text"), fit_cca(image, text, n_bits, ridge=CCA_RIDGE), strict=True)
+        )
+        scale = dict(zip(("image", "text"), standard, strict=True))
+        codes = [
+            hashes[kind].encode((features.of(kind)[rows] - scale[kind][0]) / scale[kind][1])
+            for kind, rows in ((asks, task.queries), (answers, task.answers))
+        ]
+        yield f"cca_bits_{n_bits}", hamming(codes[0], codes[1])
+
+
+def summarise_set(
+    data: DataSet,
+    gallery: Gallery,
+    scores: Scores,
+    seconds: list[float],
+    n_pairs: int,
+    split: str,
+) -> dict[str, Any]:
+    """Pool the seeds: every figure's mean with its interval over patients, and paired ratios."""
+    config = Config().evaluate
+    tasks = {task.name: task for task in make_tasks(gallery)}
+    clusters = {name: gallery.patient_ids[task.queries] for name, task in tasks.items()}
+    n_seeds = len(seconds)
+
+    def pooled(reading: str, direction: str, figure: str, metric: str) -> NDArray[np.float64]:
+        return np.concatenate(scores[reading][direction][figure][metric])
+
+    def interval(values: NDArray[np.float64], owner: IntArray, metric: str) -> Any:
+        if np.isnan(values).all():
+            return {"value": None, "low": None, "high": None}
+        return plain_interval(
+            cluster_bootstrap(
+                values,
+                np.tile(owner, n_seeds),
+                n_resamples=config.n_resamples,
+                rng=np.random.default_rng(config.seed),
+                statistic="median" if metric == "median_rank" else "mean",
+                level=config.level,
+            )
+        )
+
+    table: dict[str, Any] = {}
+    ratios: dict[str, Any] = {}
+    both = np.concatenate([np.tile(clusters[name], n_seeds) for name in CROSS])
+    for reading in scores:
+        table[reading] = {
+            direction: {
+                figure: {
+                    metric: interval(
+                        pooled(reading, direction, figure, metric), clusters[direction], metric
+                    )
+                    for metric in scores[reading][direction][figure]
+                }
+                for figure in FIGURES
+            }
+            for direction in scores[reading]
+        }
+        parts = [
+            np.concatenate([pooled(which, name, "strict", "recall_at_10") for name in CROSS])
+            for which in (reading, "float")
+        ]
+        ratios[reading] = plain_interval(
+            paired_ratio(
+                parts[0],
+                parts[1],
+                both,
+                n_resamples=config.n_resamples,
+                rng=np.random.default_rng(config.seed),
+                level=config.level,
+            )
+        )
+    seed_means = {
+        direction: [
+            round(float(np.nanmean(values)), 4)
+            for values in scores["float"][direction]["strict"]["recall_at_10"]
+        ]
+        for direction in CROSS
+    }
+    return {
+        "about": data.about,
+        "text": data.text,
+        "filters": data.filters,
+        "split": split,
+        "n_pairs": n_pairs,
+        "n_queries": len(tasks["text_to_image"].queries),
+        "n_gallery": len(gallery),
+        "n_unique_texts": gallery.n_unique_texts,
+        "train_seconds": seconds,
+        "float_recall_at_10_by_seed": seed_means,
+        "limits": {name: limits(task, gallery) for name, task in tasks.items()},
+        "readings": table,
+        "ratio_to_float": ratios,
+    }
+
+
+def summary(name: str, block: dict[str, Any]) -> str:
+    """One line while it runs."""
+    ratio = block["ratio_to_float"]["bits_128"]
+    return (
+        f"{name}: float R@10 {block['float_recall_at_10_by_seed']}, 128 bits to float "
+        f"{ratio['value']:.3f} ({ratio['low']:.3f} to {ratio['high']:.3f}), {block['seconds']} s"
+    )
+
+
+def page(results: dict[str, Any]) -> str:
+    """The document."""
+    where = results["machine"]
+    lines = [
+        "# Retrieval: float against bits, on test splits",
+        "",
+        "Written by `make results` (benchmarks/results_retrieval.py); do not edit. Every number is "
+        "in benchmarks/results/retrieval.json.",
+        "",
+        f"Machine: {where['processor']}, {where['cores']} cores, torch {where['torch']}. Seeds "
+        f"{results['seeds']}, pooled; intervals are 95 %, from a bootstrap over patients. Ties are "
+        "averaged. `R@k` is the chance that the one right answer (strict) stands among the first "
+        "k. *Ratio* is Recall@10 over that of `float`, paired by query, over both directions and "
+        "all seeds. `tanh_sign`, `itq` and `cca` are baselines trained in the same run: the sign "
+        "of a tanh head trained without any hash term, ITQ of the float embedding, and the sign "
+        "of canonical correlates of the features. All choices were made on training and "
+        "validation patients; see [experiments](../experiments.md).",
+        "",
+    ]
+    for name, block in results["sets"].items():
+        lines += set_page(name, block)
+    return "\n".join(lines) + "\n"
+
+
+def set_page(name: str, block: dict[str, Any]) -> list[str]:
+    """One data set's part."""
+    chosen = f", {block['filters']}" if block["filters"] else ""
+    seconds = ", ".join(f"{s:.0f}" for s in block["train_seconds"])
+    lines = [
+        f"## {name}: {block['about']}",
+        "",
+        f"Text `{block['text']}`{chosen}. {block['n_pairs']} training pairs; {block['split']} "
+        f"split: {block['n_queries']} queries with a text, {block['n_gallery']} images, "
+        f"{block['n_unique_texts']} distinct texts. Training took {seconds} s once the features "
+        "existed.",
+        "",
+        "| reading | text to image R@1 | R@5 | R@10 (95 %) | R@50 | image to text R@1 | R@5 "
+        "| R@10 (95 %) | R@50 | ratio to float (95 %) |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for reading, table in block["readings"].items():
+        cells = []
+        for direction in CROSS:
+            strict = table[direction]["strict"]
+            cells += [percent(strict[f"recall_at_{k}"], interval=k == 10) for k in (1, 5, 10, 50)]
+        cells.append(span(block["ratio_to_float"][reading]))
+        lines.append(f"| {reading} | " + " | ".join(cells) + " |")
+    for limit in ("ceiling", "chance"):
+        cells = [
+            f"{100 * block['limits'][direction]['strict'][limit][f'recall_at_{k}']:.1f}"
+            for direction in CROSS
+            for k in (1, 5, 10, 50)
+        ]
+        lines.append(f"| *{limit}* | " + " | ".join(cells) + " | |")
+    lines += ["", *more(block)]
+    return lines
+
+
+def more(block: dict[str, Any]) -> list[str]:
+    """Multi-positive and image to image, for the readings that matter."""
+    lines = [
+        "Multi-positive (equal texts all count), and image to image (an answer of another patient "
+        "whose labels share half or more):",
+        "",
+        "| reading | text to image R@10 | mAP@R | NDCG@10 | image to text R@10 | mAP@R | NDCG@10 "
+        "| image to image R@10 | mAP@R | NDCG@10 |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    chosen = ("float", *(f"bits_{n}" for n in BITS), "rescored_bits_128", "itq_bits_128")
+    names = ("recall_at_10", "map_at_r", "ndcg_at_10")
+    directions = (*CROSS, "image_to_image")
+    for reading in chosen:
+        table = block["readings"][reading]
+        cells = [
+            percent(table[direction]["multi_positive"][metric], interval=False)
+            for direction in directions
+            for metric in names
+        ]
+        lines.append(f"| {reading} | " + " | ".join(cells) + " |")
+    cells = [
+        percent({"value": block["limits"][d]["multi_positive"]["chance"][m]}, interval=False)
+        for d in directions
+        for m in names
+    ]
+    return [*lines, "| *chance* | " + " | ".join(cells) + " |", ""]
+
+
+def percent(value: dict[str, Any], *, interval: bool) -> str:
+    """A fraction as per cent."""
+    if value["value"] is None:
+        return "-"
+    text = f"{100 * value['value']:.1f}"
+    if interval and value["low"] is not None:
+        text += f" ({100 * value['low']:.1f} to {100 * value['high']:.1f})"
+    return text
+
+
+def span(value: dict[str, Any]) -> str:
+    """A ratio with its interval."""
+    if value["value"] is None:
+        return "-"
+    return f"{value['value']:.3f} ({value['low']:.3f} to {value['high']:.3f})"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""What every test gets: no network, no home of the user's, and the same draws every time."""
+
+import os
+
+# Before any test imports torch or transformers, which read these once.
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "ci",
+    derandomize=True,
+    deadline=None,
+    max_examples=50,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("ci")
+
+
+class NetworkUsedError(RuntimeError):
+    """A test reached for the network."""
+
+
+def _closed(method: Callable[..., Any]) -> Callable[..., Any]:
+    def refuse(self: socket.socket, *args: object) -> object:
+        if self.family == socket.AF_UNIX:
+            return method(self, *args)
+        raise NetworkUsedError(f"a test tried to connect to {args}; tests use no network")
+
+    return refuse
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Close every socket that leaves this machine; local ones stay open."""
+    monkeypatch.setattr(socket.socket, "connect", _closed(socket.socket.connect))
+    monkeypatch.setattr(socket.socket, "connect_ex", _closed(socket.socket.connect_ex))
+
+
+@pytest.fixture(scope="session")
+def _empty_user(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("user")
+
+
+@pytest.fixture(autouse=True)
+def _no_user(_empty_user: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the settings, caches and homes of whoever runs the tests out of them."""
+    monkeypatch.setenv("HOME", str(_empty_user))
+    monkeypatch.delenv("CASELIGHT_HOME", raising=False)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a home may be made; CASELIGHT_HOME names it and nothing is there yet."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("CASELIGHT_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the repository."""
+    return Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real archives; a test that asks for it also carries the mark `realdata`."""
+    named = os.environ.get("CASELIGHT_DATA")
+    if not named:
+        pytest.skip("CASELIGHT_DATA names no folder of real archives")
+    folder = Path(named)
+    if not folder.is_dir():
+        pytest.skip("CASELIGHT_DATA names a folder that is not there")
+    return folder

@@ -1,0 +1,55 @@
+"""Rescoring orders by cosine and leaves ties alone; a group is answered once, by its best row."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from caselight.ranking import first_of_each, rescore
+
+shortlists = st.integers(1, 12).flatmap(
+    lambda n: st.tuples(
+        st.lists(st.sampled_from([-1.0, -0.5, 0.0, 0.5, 1.0]), min_size=n, max_size=n),
+        st.permutations(range(n)).flatmap(
+            lambda order: st.integers(0, n).map(lambda kept: order[:kept])
+        ),
+    )
+)
+"""The cosine of every gallery row, and a shortlist of some of the rows in any order."""
+
+
+@given(shortlists)
+def test_rescoring_sorts_by_cosine_and_keeps_the_order_of_equals(
+    case: tuple[list[float], list[int]],
+) -> None:
+    cosines, shortlist = case
+    query = np.array([1.0, 0.0], dtype=np.float32)
+    gallery = np.array([[c, np.sqrt(1 - c * c)] for c in cosines], dtype=np.float32)
+    rows, score = rescore(query, gallery, np.array(shortlist, dtype=np.int64))
+    # Python's sort is stable.
+    assert rows.tolist() == sorted(shortlist, key=lambda row: -cosines[row])
+    assert score.tolist() == [cosines[row] for row in rows]
+
+
+def test_rescoring_reads_the_rows_of_the_shortlist_and_no_others() -> None:
+    gallery = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]], dtype=np.float32)
+    rows, score = rescore(gallery[0], gallery, np.array([2, 1], dtype=np.int64))
+    assert rows.tolist() == [1, 2]
+    assert score.tolist() == [0.0, -1.0]
+
+
+@given(st.lists(st.integers(0, 9), unique=True), st.lists(st.sampled_from("abc"), min_size=10))
+def test_the_best_row_of_every_group_is_kept_in_order(rows: list[int], groups: list[str]) -> None:
+    kept = list(first_of_each(rows, groups))
+    assert [groups[row] for row in kept] == list(dict.fromkeys(groups[row] for row in rows))
+    for row in kept:
+        ahead = rows[: rows.index(row)]
+        assert groups[row] not in {groups[other] for other in ahead}
+
+
+def test_groups_are_read_as_they_are_needed() -> None:
+    def ranked() -> object:
+        yield from (0, 1, 2)
+        raise AssertionError("more rows were read than were asked for")
+
+    found = first_of_each(ranked(), ["a", "a", "b"])  # type: ignore[arg-type]
+    assert [next(found), next(found)] == [0, 2]
