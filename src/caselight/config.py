@@ -90,7 +90,7 @@ class LossSettings(_Settings):
 
     temperature: float = Field(0.07, gt=0.0)
     """Divides the cosine of the float embeddings before the softmax."""
-    hash_temperature: float = Field(0.1, gt=0.0)
+    hash_temperature: float = Field(0.2, gt=0.0)
     """The same for relaxed codes."""
     quantization: float = Field(0.1, ge=0.0)
     """Weight of the distance between a relaxed bit and its sign."""
@@ -98,7 +98,7 @@ class LossSettings(_Settings):
     """Weight of the squared mean of every bit over a batch."""
     sharpness_start: float = Field(1.0, gt=0.0)
     """`tanh(sharpness * x)` stands in for the sign; it begins here ..."""
-    sharpness_end: float = Field(5.0, gt=0.0)
+    sharpness_end: float = Field(2.0, gt=0.0)
     """... and grows to this."""
 
 
@@ -113,7 +113,7 @@ class TrainSettings(_Settings):
     """Only studies or images with this metadata take part, e.g. `{modality = "X-ray"}`."""
     epochs: int = Field(60, ge=1)
     """Passes over the pairs for the float heads."""
-    hash_epochs: int = Field(60, ge=1)
+    hash_epochs: int = Field(30, ge=1)
     """Passes over the pairs for the hash heads."""
     warm_start: bool = True
     """Begin the hash heads as the float heads and an ITQ rotation, not at random."""

@@ -61,7 +61,7 @@ def search(
     _ = engine.text_tower if query.image is None else engine.image_tower
     start = clock()
     index = read_index(engine.store.home, store=engine.store.generation)
-    studies = {row: engine.store.get(int(row)) for row in np.unique(index.rows.study)}
+    studies = dict(engine.store.studies())
     pixels = None
     if query.image is not None:
         pixels = read_pixels(query.image, max_pixels=config.ingest.max_pixels)

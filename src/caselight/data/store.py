@@ -16,7 +16,10 @@ import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +46,13 @@ CREATE TABLE images (
   caption TEXT, view TEXT, modality TEXT, UNIQUE (study_row, position));
 CREATE INDEX images_by_digest ON images (digest);
 """
+
+
+_STUDIES = (
+    "SELECT row, study_uid, patient_key, date, age, sex, site, split, own_split, labels, sections"
+    " FROM studies"
+)
+_IMAGES = "SELECT study_row, image_uid, digest, dhash, caption, view, modality FROM images"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,44 +187,31 @@ class Store:
         return int(self._db.execute("SELECT COUNT(*) FROM images").fetchone()[0])
 
     def studies(self) -> Iterator[tuple[int, Study]]:
-        """Every study with its row, in order of row."""
-        for (row,) in self._db.execute("SELECT row FROM studies ORDER BY row").fetchall():
-            yield row, self.get(row)
+        """Every study with its row, in order of row; two passes over the disk, not one a study."""
+        images = self._db.execute(f"{_IMAGES} ORDER BY study_row, position")
+        by_study = groupby(images, key=itemgetter(0))
+        owner, group = next(by_study, (None, iter(())))
+        for found in self._db.execute(f"{_STUDIES} ORDER BY row"):
+            held = []
+            if owner == found[0]:
+                held = list(group)
+                owner, group = next(by_study, (None, iter(())))
+            yield found[0], _study(found, held)
 
     def get(self, row: int) -> Study:
-        """The study in one row."""
-        found = self._db.execute(
-            "SELECT study_uid, patient_key, date, age, sex, site, split, own_split, labels,"
-            " sections FROM studies WHERE row = ?",
-            (row,),
-        ).fetchone()
+        """The study in one row.
+
+        Raises:
+            StoreError: `store.damaged` when there is none.
+        """
+        found = self._db.execute(f"{_STUDIES} WHERE row = ?", (row,)).fetchone()
         if found is None:
             raise StoreError(
                 f"the store has no study in row {row}; run `caselight index build` again",
                 code="store.damaged",
             )
-        images = self._db.execute(
-            "SELECT image_uid, digest, dhash, caption, view, modality FROM images"
-            " WHERE study_row = ? ORDER BY position",
-            (row,),
-        ).fetchall()
-        return Study(
-            study_uid=found[0],
-            patient_key=found[1],
-            images=tuple(
-                Image(image_uid=i[0], digest=i[1], dhash=i[2], caption=i[3], view=i[4],
-                      modality=i[5])
-                for i in images
-            ),
-            sections=json.loads(found[9]),
-            labels=tuple(json.loads(found[8])),
-            date=found[2],
-            age=found[3],
-            sex=found[4],
-            site=found[5],
-            split=found[6],
-            own_split=bool(found[7]),
-        )  # fmt: skip
+        images = self._db.execute(f"{_IMAGES} WHERE study_row = ? ORDER BY position", (row,))
+        return _study(found, images.fetchall())
 
     def pixels_path(self, digest: str) -> Path:
         """Where the lossless picture lies."""
@@ -303,6 +300,26 @@ def explained() -> Iterator[None]:
         ) from error
 
 
+def _study(found: Sequence[Any], images: Sequence[Sequence[Any]]) -> Study:
+    _, uid, patient_key, date, age, sex, site, split, own_split, labels, sections = found
+    return Study(
+        study_uid=uid,
+        patient_key=patient_key,
+        images=tuple(
+            Image(image_uid=i[1], digest=i[2], dhash=i[3], caption=i[4], view=i[5], modality=i[6])
+            for i in images
+        ),
+        sections=json.loads(sections),
+        labels=tuple(json.loads(labels)),
+        date=date,
+        age=age,
+        sex=sex,
+        site=site,
+        split=split,
+        own_split=bool(own_split),
+    )
+
+
 def _full() -> StoreError:
     return StoreError(
         "the disk is full; make room and run the same command again, it goes on where it stopped",
@@ -318,14 +335,27 @@ def _make(home: Path) -> None:
         descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(secrets.token_bytes(KEY_BYTES))
-        staged.replace(key)
+        _publish(staged, key)
     staged = home / f".store-{secrets.token_hex(4)}"
     with contextlib.closing(sqlite3.connect(staged)) as db:
         db.executescript(SCHEMA)
         meta = {"version": VERSION, "store_id": secrets.token_hex(8), "generation": 0}
         db.executemany("INSERT INTO meta VALUES (?, ?)", [(k, str(v)) for k, v in meta.items()])
         db.commit()
-    staged.replace(home / "store.sqlite")
+    _publish(staged, home / "store.sqlite")
+
+
+def _publish(staged: Path, target: Path) -> None:
+    """Move a finished file into place unless another process was first: then its file stands."""
+    try:
+        os.link(staged, target)
+    except FileExistsError:
+        pass
+    except OSError:
+        # A file system without links: two processes that make one home at once may collide here.
+        if not target.exists():
+            staged.replace(target)
+    staged.unlink(missing_ok=True)
 
 
 def _save_png(pixels: NDArray[np.uint8] | NDArray[np.uint16], target: Path) -> None:

@@ -49,7 +49,8 @@ def save_checkpoint(
     tensors = {name: t.contiguous() for name, t in heads.state_dict().items()}
     said = {
         "format": FORMAT,
-        "config": config.model_dump(mode="json"),
+        # What is searched or scored later does not belong to a model.
+        "config": config.model_dump(mode="json", include={"towers", "model", "loss", "train"}),
         "image_tower": _plain(image_identity(image)),
         "text_tower": _plain(text_identity(text)),
         "preprocess": image.preprocess.settings(),

@@ -6,6 +6,7 @@ one device and one number of threads).
 """
 
 import hashlib
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -168,7 +169,7 @@ def _run(
             terms = stage.objective(rows, sharp, generator)
             for name, term in terms.items():
                 value = float(term.detach())
-                if value != value or value in (float("inf"), float("-inf")):
+                if not math.isfinite(value):
                     raise TrainError(
                         f"{name} became {value} at step {step} of {total}; lower train.lr"
                     )
