@@ -47,11 +47,18 @@ range with the range (`config.out_of_range`). `configs/toy.toml` is an example f
 | `caselight train` | `towers`, `model`, `loss`, `train` |
 | `caselight index build` | `search.n_bits`; the towers are the model's own |
 | `caselight search` | `search`, `ingest.max_pixels`; the towers are the model's own |
-| `caselight evaluate` | `evaluate`, `search`, and `ingest` with `--data`; the towers are the model's |
+| `caselight evaluate` | `evaluate`, `search`, with `--data` `ingest`; the towers are the model's |
 
 A model keeps all the settings it was trained with, inside its file and in `run.json` beside it.
 
 Written by `python scripts/settings_page.py`; a test compares.
+"""
+
+COMMANDS = """\
+`caselight --help` lists the commands, every command has `--help`, and `caselight --version` prints
+the version. The home can be named once in the environment variable `CASELIGHT_HOME` instead of
+`--home`, except for `caselight evaluate`. Options that take `KEY=VALUE` or `COLUMN=NAME` may be
+given several times. What the exit status means is in [errors.md](errors.md).
 """
 
 
@@ -113,11 +120,7 @@ def _plain(value: Any) -> str:
 
 def _commands() -> Iterator[str]:
     yield "## Commands and options\n"
-    yield (
-        "`caselight --help` lists the commands, every command has `--help`, and `caselight\n--version` "
-        "prints the version. The home can be named once in the environment variable "
-        "`CASELIGHT_HOME` instead of `--home`,\nexcept for `caselight evaluate`.\n"
-    )
+    yield COMMANDS
     for name, command in commands():
         yield f"### caselight {name}\n"
         yield f"{' '.join((command.help or '').split())}\n"

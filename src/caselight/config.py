@@ -142,8 +142,8 @@ class TrainSettings(_Settings):
 class SearchSettings(_Settings):
     """How a query is answered."""
 
-    n_bits: int = Field(128, ge=16, le=512)
-    """Which hash head the index uses."""
+    n_bits: int | None = Field(None, ge=16, le=512)
+    """Which hash head the index uses; none given: 128 bits, or the model's widest without that."""
     shortlist: int = Field(200, ge=1)
     """Rows taken by Hamming distance and rescored with the float embedding."""
     near_bits: int = Field(12, ge=0, le=256)
@@ -260,5 +260,6 @@ def _refusal(error: ValidationError) -> ConfigError:
         hint = f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(known)}"
         return ConfigError(f"there is no setting {key!r}; {hint}")
     return ConfigError(
-        f"setting {key!r} is {first['input']!r}: {first['msg']}", code="config.out_of_range"
+        f"setting {key!r} is {first['input']!r}: {first['msg']}; give a value in its range",
+        code="config.out_of_range",
     )

@@ -15,6 +15,8 @@ from caselight.models.checkpoint import FILE, check_towers, load_checkpoint
 from caselight.models.dual_encoder import DualEncoder
 from caselight.types import Codes
 
+PREFERRED_BITS = 128
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexReceipt:
@@ -44,6 +46,7 @@ def build_index(engine: Engine, model: DualEncoder, source: Path, *, n_bits: int
         ModelError: for other towers, or a width the model has no head for.
     """
     check_towers(model, image=engine.image_tower, text=engine.text_tower)
+    model.check_bits(n_bits)
     kinds, study_rows, positions = [], [], []
     digests, texts = [], []
     generation = engine.store.generation
@@ -106,8 +109,10 @@ def indexed_model(home: Path, named: Path | None) -> tuple[DualEncoder, Path]:
 
 
 def choose_bits(config: Config, model: DualEncoder) -> int:
-    """The width the settings ask for, or the model's widest when it has no such head."""
-    return config.search.n_bits if config.search.n_bits in model.bits else max(model.bits)
+    """The width the settings ask for; where they do not, 128 or the model's widest."""
+    if config.search.n_bits is not None:
+        return config.search.n_bits
+    return PREFERRED_BITS if PREFERRED_BITS in model.bits else max(model.bits)
 
 
 def _keep_model(home: Path, model: DualEncoder, source: Path) -> None:

@@ -37,7 +37,7 @@ class _Outcome:
     """Whether the home had a study of this id."""
     rejected: tuple[Rejected, ...] = ()
     shows_patient: bool = False
-    """Whether the study's id contains the patient's."""
+    """Whether the study's id, or a picture's path, contains the patient's."""
 
 
 def ingest(
@@ -69,7 +69,9 @@ def ingest(
         StoreError: when the home cannot be written.
     """
     start = clock()
-    origin = store.pseudonym(f"archive:{path.resolve()}")
+    # A folder and the manifest in it are one archive.
+    folder = path if path.is_dir() else path.parent
+    origin = store.pseudonym(f"archive:{folder.resolve()}")
     outcomes: Counter[str] = Counter()
     with (
         open_archive(path, mapping=mapping) as archive,
@@ -111,7 +113,8 @@ def _read(
 ) -> _Outcome:
     """Decode one study, unless the home has it already. Runs in a thread: touches no database."""
     patient = source.patient_id or f"study:{source.study_id}"
-    shows_patient = bool(source.patient_id and source.patient_id in source.study_id)
+    ids = (source.study_id, *(image.name for image in source.images))
+    shows_patient = bool(source.patient_id) and any(str(source.patient_id) in i for i in ids)
     patient_key = store.pseudonym(patient)
     digest = _source_digest(source, patient_key)
     if held is not None and held.source_digest == digest:
@@ -215,8 +218,9 @@ def _counts(outcome: _Outcome) -> dict[str, int]:
 def _notes(outcomes: Counter[str]) -> Iterator[str]:
     if outcomes["shown_patients"]:
         yield (
-            f"{outcomes['shown_patients']} study ids contain the patient's id and are shown in "
-            "answers; give studies ids of their own to avoid that"
+            f"the study id or a picture's path contains the patient's id in "
+            f"{outcomes['shown_patients']} studies, and both are shown in answers; use ids and "
+            "file names of their own to avoid that"
         )
 
 

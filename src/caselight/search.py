@@ -81,6 +81,8 @@ def search(
                 "were left out"
             )
         allowed &= ~left_out
+    if query.text is not None and engine.text_tower.count_cut([query.text]):
+        notes.append(f"the words exceed {engine.text_tower.max_tokens} tokens and were cut")
     vector, codes = _encode(engine, model, query, pixels, index.flat.n_bits)
     groups = _groups(index, studies, query)
     ranked, n_compared = _rank(index, vector, codes, allowed, groups, query, config)

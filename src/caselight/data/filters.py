@@ -33,6 +33,11 @@ def parse_filters(pairs: Iterable[str]) -> dict[str, str]:
                 f"found filter {pair!r}, expected key=value, for example sex=F",
                 code="query.bad_filter",
             )
+        if key.strip() in filters:
+            raise QueryRefused(
+                f"found filter {key.strip()!r} twice, expected once; a hit has to match them all",
+                code="query.bad_filter",
+            )
         filters[key.strip()] = value.strip()
     check_filters(filters)
     return filters

@@ -380,7 +380,8 @@ def _save_png(pixels: NDArray[np.uint8] | NDArray[np.uint16], target: Path) -> N
 
 def _thumbnail(pixels: Pixels, longest: int) -> NDArray[np.uint8]:
     if pixels.dtype == np.uint16:
-        low, high = float(pixels.min()), float(max(pixels.max(), pixels.min() + 1))
+        low = float(pixels.min())
+        high = max(float(pixels.max()), low + 1.0)
         grey = ((pixels - low) * (255.0 / (high - low))).astype(np.uint8)
     else:
         grey = pixels.astype(np.uint8, copy=False)

@@ -45,6 +45,19 @@ class DualEncoder:
         """The widths it has hash heads for."""
         return self.config.model.bits
 
+    def check_bits(self, n_bits: int) -> None:
+        """Refuse a width there is no head for.
+
+        Raises:
+            ModelError: `model.no_such_bits`.
+        """
+        if n_bits not in self.bits:
+            raise ModelError(
+                f"the model has no {n_bits}-bit head, only {', '.join(map(str, self.bits))}; "
+                "choose one of these, or train with model.bits",
+                code="model.no_such_bits",
+            )
+
     def embed(self, features: NDArray[np.float32], modality: Modality) -> Embeddings:
         """Float embeddings, f32[N, embed_dim] of unit length, from features f32[N, dim]."""
         tower = self._tower(modality)
@@ -60,13 +73,8 @@ class DualEncoder:
         Raises:
             ModelError: `model.no_such_bits`.
         """
+        self.check_bits(n_bits)
         tower = self._tower(modality)
-        if str(n_bits) not in tower.code:
-            raise ModelError(
-                f"the model has no {n_bits}-bit head, only {', '.join(map(str, self.bits))}; "
-                "choose one of these, or train with model.bits",
-                code="model.no_such_bits",
-            )
         with torch.inference_mode():
             x = tower.code[str(n_bits)](tower.standardise(torch.from_numpy(features)))
             return torch.tanh(self.config.loss.sharpness_end * x).numpy()

@@ -2,14 +2,13 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from caselight.models.preprocess import Preprocess
-from caselight.models.text_transformer import _missing, quiet_loading
 from caselight.models.towers import freeze, state_digest
+from caselight.models.transformer_files import load_transformer
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -25,14 +24,7 @@ class TransformerImage:
     """
 
     def __init__(self, source: str, *, trim_fraction: float, device: torch.device) -> None:
-        from transformers import AutoModel
-
-        with quiet_loading():
-            try:
-                model: Any = AutoModel.from_pretrained(source, use_safetensors=True)
-            except (OSError, ValueError) as error:
-                raise _missing(source, "image", error) from error
-        model = getattr(model, "vision_model", model)
+        model = load_transformer(source, kind="image")
         size = model.config.image_size
         mean, std = _normalisation(source)
         self.name = f"transformers:{source}"

@@ -1,8 +1,6 @@
 """Any text encoder that `transformers` can load, by name or local path."""
 
-import contextlib
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -10,6 +8,7 @@ from torch import Tensor
 
 from caselight.errors import ModelError
 from caselight.models.towers import freeze, state_digest
+from caselight.models.transformer_files import load_transformer, missing, quiet_loading
 
 
 class TransformerText:
@@ -25,23 +24,22 @@ class TransformerText:
     def __init__(
         self, source: str, *, max_tokens: int, device: torch.device, digest: str | None = None
     ) -> None:
-        from transformers import AutoModel, AutoTokenizer
+        from transformers import AutoTokenizer
 
         with quiet_loading():
             try:
                 tokenizer: Any = AutoTokenizer.from_pretrained(source)
-                model: Any = AutoModel.from_pretrained(source, use_safetensors=True)
             except (OSError, ValueError) as error:
-                raise _missing(source, "text", error) from error
+                raise missing(source, "text", error) from error
+        model = load_transformer(source, kind="text")
         if not tokenizer.is_fast:
             raise ModelError(
                 f"the tokenizer of {source} has no tokenizer.json; save it as a fast tokenizer",
                 code="model.tower_missing",
             )
-        limit = getattr(model.config, "max_position_embeddings", max_tokens)
         self.name = f"transformers:{source}"
         self.dim = int(model.config.hidden_size)
-        self.max_tokens = min(max_tokens, int(limit))
+        self.max_tokens = min(max_tokens, _positions(model, max_tokens))
         self.digest = digest or state_digest(model)
         self._model = freeze(model).to(device)
         self._device = device
@@ -79,25 +77,9 @@ class TransformerText:
         return [*ids[: self.max_tokens - 1], ids[-1]] if self._n_special else ids[: self.max_tokens]
 
 
-@contextlib.contextmanager
-def quiet_loading() -> Iterator[None]:
-    """Keep the progress bar of `transformers` out of the output while a model loads."""
-    from transformers.utils import logging
-
-    was_on = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if was_on:
-            logging.enable_progress_bar()
-
-
-def _missing(source: str, kind: str, error: Exception) -> ModelError:
-    here = "the folder" if Path(source).exists() else "the name"
-    first = str(error).strip().splitlines()[0][:200]
-    return ModelError(
-        f"no {kind} tower could be loaded from {here} {source!r} ({first}); give a folder with "
-        "config.json, model.safetensors and, for text, tokenizer.json",
-        code="model.tower_missing",
-    )
+def _positions(model: Any, otherwise: int) -> int:
+    """How many tokens a model has positions for; RoBERTa's begin after the padding's own."""
+    limit = int(getattr(model.config, "max_position_embeddings", otherwise))
+    table = getattr(getattr(model, "embeddings", None), "position_embeddings", None)
+    padding = getattr(table, "padding_idx", None)
+    return limit if padding is None else limit - padding - 1
