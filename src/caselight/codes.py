@@ -12,7 +12,13 @@ from caselight.types import Codes, FloatArray
 
 
 def sign_bits(values: FloatArray) -> NDArray[np.int8]:
-    """Return the signs of real values, i8[...] of +1 and -1; zero counts as +1."""
+    """Return the signs of real values, i8[...] of +1 and -1; zero counts as +1.
+
+    Raises:
+        CodeError: `code.not_signs` for a value that is no number.
+    """
+    if np.isnan(values).any():
+        raise CodeError("a value is not a number and has no sign; look for what made it")
     return np.where(values >= 0, 1, -1).astype(np.int8)
 
 
@@ -31,7 +37,7 @@ def pack_signs(signs: NDArray[np.int8]) -> Codes:
     n_bits = signs.shape[1]
     if n_bits == 0 or n_bits % 8:
         raise CodeError(
-            f"a code of {n_bits} bits fills no whole number of bytes; use a multiple of 16",
+            f"a code of {n_bits} bits fills no whole number of bytes; use a multiple of 8",
             code="code.partial_byte",
         )
     if not np.isin(signs, (-1, 1)).all():

@@ -38,7 +38,9 @@ def sanity_distances(
     for blind in ("image", "text"):
         if blind in (asks, answers):
             blinded = [
-                np.broadcast_to(side.mean(axis=0), side.shape) if kind == blind else side
+                np.broadcast_to(side.sum(axis=0) / max(1, len(side)), side.shape)
+                if kind == blind
+                else side
                 for side, kind in ((query, asks), (answer, answers))
             ]
             yield f"{blind}_blind", float_distance(blinded[0], blinded[1])

@@ -31,9 +31,12 @@ class FlatIndex:
 
         Raises:
             IndexMismatch: `index.bits_mismatch` for another width.
-            ValueError: when a row is there already, or named twice.
+            ValueError: when a row is there already, or named twice, or rows and codes differ in
+                number.
         """
         self._check(codes)
+        if len(rows) != len(codes):
+            raise ValueError(f"found {len(rows)} rows for {len(codes)} codes; give one row a code")
         joined = np.concatenate([self.rows, rows])
         if len(np.unique(joined)) != len(joined):
             raise ValueError("a row was added twice; remove it first")

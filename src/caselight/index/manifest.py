@@ -79,14 +79,7 @@ def write_index(
         "codes": codes.packed,
         "embeddings": embeddings,
     }
-    manifest = IndexManifest(
-        model=model,
-        store=store,
-        n_bits=codes.n_bits,
-        n_images=int((rows.kind == IMAGE).sum()),
-        n_reports=int((rows.kind == REPORT).sum()),
-        digest=_digest(arrays),
-    )
+    manifest = _describe(arrays, model=model, store=store)
     root = home / "index"
     folder = root / f"{manifest.digest[:16]}-{secrets.token_hex(4)}"
     folder.mkdir(parents=True)
@@ -98,6 +91,8 @@ def write_index(
     for other in root.iterdir():
         if other.is_dir() and other != folder:
             shutil.rmtree(other)
+        elif other.name.startswith(f".{POINTER}-"):
+            other.unlink(missing_ok=True)  # left by a build that was killed
     return manifest
 
 
@@ -133,9 +128,10 @@ def read_index(home: Path, *, store: str) -> OpenIndex:
         )
     try:
         arrays = load_file(_current(home) / "index.safetensors")
-    except (SafetensorError, OSError):
+        found = _describe(arrays, model=manifest.model, store=manifest.store)
+    except (SafetensorError, OSError, KeyError, IndexError):
         raise _damaged(home) from None
-    if _digest(arrays) != manifest.digest:
+    if found != manifest:
         raise _damaged(home)
     flat = FlatIndex(manifest.n_bits)
     codes = Codes(packed=arrays["codes"], n_bits=manifest.n_bits)
@@ -155,7 +151,10 @@ def _current(home: Path) -> Path:
             f"{home} has no index; run `caselight index build --home {home}`",
             code="index.missing",
         )
-    return home / "index" / pointer.read_text("utf-8")
+    try:
+        return home / "index" / pointer.read_text("utf-8")
+    except UnicodeDecodeError:
+        raise _damaged(home) from None
 
 
 def _damaged(home: Path) -> IndexMismatch:
@@ -163,6 +162,18 @@ def _damaged(home: Path) -> IndexMismatch:
         "the index does not match its own digest: it was changed or damaged; run "
         f"`caselight index build --home {home}`",
         code="index.digest_mismatch",
+    )
+
+
+def _describe(arrays: Mapping[str, NDArray[Any]], *, model: str, store: str) -> IndexManifest:
+    """The manifest that these arrays must have."""
+    return IndexManifest(
+        model=model,
+        store=store,
+        n_bits=8 * arrays["codes"].shape[1],
+        n_images=int((arrays["kind"] == IMAGE).sum()),
+        n_reports=int((arrays["kind"] == REPORT).sum()),
+        digest=_digest(arrays),
     )
 
 

@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from caselight.config import Config
-from caselight.errors import ModelError
+from caselight.errors import ConfigError, ModelError
 from caselight.models.dual_encoder import DualEncoder, TowerIdentity
 from caselight.models.heads import Heads
 from caselight.models.towers import ImageTower, TextTower
@@ -98,7 +98,13 @@ def load_checkpoint(folder: Path) -> DualEncoder:
             f"{path} does not match its own fingerprint: it was changed or damaged; train again "
             "or restore it from a copy"
         )
-    config = Config.from_mapping(said["config"])
+    try:
+        config = Config.from_mapping(said["config"])
+    except ConfigError as error:
+        raise ModelError(
+            f"{path} was trained with settings this Caselight does not know ({error}); use the "
+            "version that trained it, or train again"
+        ) from None
     heads = Heads(
         said["image_tower"]["dim"],
         said["text_tower"]["dim"],

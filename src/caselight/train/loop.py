@@ -6,9 +6,10 @@ one device and one number of threads).
 """
 
 import hashlib
+import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -70,7 +71,7 @@ def train_heads(
         partial: file that a killed training leaves behind and the next one goes on from; the
             caller drops it once the model is saved.
         identity: digest of settings and data; a partial file of another identity is ignored.
-        on_epoch: told after every epoch.
+        on_epoch: told after every epoch; of a resumed training, first the epochs before it.
 
     Returns:
         The heads, on the CPU, ready to be saved.
@@ -100,8 +101,16 @@ def train_heads(
         text_id=raw.text_id,
     )
     resumed = read_partial(partial, identity=identity)
+    logs: list[EpochLog] = []
+
+    def keep(log: EpochLog) -> None:
+        logs.append(log)
+        on_epoch(log)
+
     if resumed is not None:
         heads.load_state_dict(resumed.weights, strict=True)
+        for done in json.loads(resumed.log):
+            keep(EpochLog(**done))
     for stage in _stages(heads, tensors, config):
         here = resumed if resumed is not None and resumed.stage == stage.name else None
         if resumed is not None and resumed.stage == "hash" and here is None:
@@ -109,7 +118,7 @@ def train_heads(
         if stage.name == "hash" and here is None and config.train.warm_start:
             heads.eval()
             warm_start(heads, tensors, seed=config.train.seed)
-        _run(stage, heads, len(pairs), val, config, here, partial, identity, on_epoch)
+        _run(stage, heads, len(pairs), val, config, here, partial, identity, logs, keep)
     return heads.cpu()
 
 
@@ -142,6 +151,7 @@ def _run(
     resumed: Partial | None,
     partial: Path,
     identity: str,
+    logs: list[EpochLog],
     on_epoch: Callable[[EpochLog], None],
 ) -> None:
     settings = config.train
@@ -177,21 +187,27 @@ def _run(
             optimizer.zero_grad()
             torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
             optimizer.step()
+        log = EpochLog(
+            stage=stage.name,
+            epoch=epoch + 1,
+            n_epochs=stage.n_epochs,
+            losses=sums,
+            val_recall_at_10=_watch(heads, val, stage.name),
+        )
         if (epoch + 1) % settings.checkpoint_epochs == 0 or epoch + 1 == stage.n_epochs:
             write_partial(
                 partial,
-                Partial.of(heads, optimizer, stage.params, stage=stage.name, epoch=epoch + 1),
+                Partial.of(
+                    heads,
+                    optimizer,
+                    stage.params,
+                    stage=stage.name,
+                    epoch=epoch + 1,
+                    log=json.dumps([asdict(one) for one in (*logs, log)]),
+                ),
                 identity=identity,
             )
-        on_epoch(
-            EpochLog(
-                stage=stage.name,
-                epoch=epoch + 1,
-                n_epochs=stage.n_epochs,
-                losses=sums,
-                val_recall_at_10=_watch(heads, val, stage.name),
-            )
-        )
+        on_epoch(log)
     heads.eval()
 
 

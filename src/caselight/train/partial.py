@@ -20,6 +20,8 @@ class Partial:
     epoch: int
     """Epochs of the stage that are done."""
     weights: dict[str, Tensor]
+    log: str
+    """What the epochs so far did, as JSON."""
     moments: dict[str, Tensor]
     """AdamW's state, named `index.key` in the order of the stage's parameters."""
 
@@ -32,6 +34,7 @@ class Partial:
         *,
         stage: str,
         epoch: int,
+        log: str,
     ) -> "Partial":
         """Take the state of a running training."""
         moments = {
@@ -39,7 +42,7 @@ class Partial:
             for index, param in enumerate(params)
             for key, value in optimizer.state[param].items()
         }
-        return cls(stage=stage, epoch=epoch, weights=heads.state_dict(), moments=moments)
+        return cls(stage=stage, epoch=epoch, log=log, weights=heads.state_dict(), moments=moments)
 
     def restore(self, optimizer: torch.optim.Optimizer, params: list[nn.Parameter]) -> None:
         """Put the optimiser's state back."""
@@ -54,7 +57,12 @@ def write_partial(path: Path, partial: Partial, *, identity: str) -> None:
     """Replace the file in one step."""
     tensors = {f"weight.{name}": t for name, t in partial.weights.items()}
     tensors |= {f"moment.{name}": t for name, t in partial.moments.items()}
-    said = {"stage": partial.stage, "epoch": str(partial.epoch), "identity": identity}
+    said = {
+        "stage": partial.stage,
+        "epoch": str(partial.epoch),
+        "log": partial.log,
+        "identity": identity,
+    }
     path.parent.mkdir(parents=True, exist_ok=True)
     staged = path.with_name(f"{path.name}.new")
     staged.write_bytes(save({k: t.contiguous().cpu() for k, t in tensors.items()}, metadata=said))
@@ -76,6 +84,7 @@ def read_partial(path: Path, *, identity: str) -> Partial | None:
     return Partial(
         stage=said["stage"],
         epoch=int(said["epoch"]),
+        log=said["log"],
         weights=_under("weight.", tensors),
         moments=_under("moment.", tensors),
     )

@@ -63,7 +63,9 @@ def _start(
         head.hidden.bias.copy_(source.hidden.bias)
         head.out.weight.copy_(turn.T @ source.out.weight)
         head.out.bias.copy_(turn.T @ source.out.bias)
-        if head.norm is not None:
-            values = head.out(F.gelu(head.hidden(features)))
+        values = head.out(F.gelu(head.hidden(features)))
+        if head.norm is None:
+            head.out.bias.sub_(values.mean(dim=0))
+        else:
             head.norm.running_mean = values.mean(dim=0)
             head.norm.running_var = values.var(dim=0)
