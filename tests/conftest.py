@@ -4,7 +4,8 @@ import os
 
 # Before any test imports torch or transformers, which read these once.
 os.environ["HF_HUB_OFFLINE"] = "1"
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+# One thread: what is measured here is small, and threads that wait for each other are slow.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import socket
 from collections.abc import Callable

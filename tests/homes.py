@@ -21,7 +21,9 @@ import numpy as np
 from PIL import Image
 
 from caselight.cli.main import run
-from caselight.types import Pixels
+from caselight.data.pixels import read_pixels
+from caselight.data.store import open_store
+from caselight.types import Pixels, Study
 
 TOY_TOWERS = ("--set", "towers.image=toy", "--set", "towers.text=toy")
 TOY = (
@@ -65,10 +67,9 @@ def door(*args: object) -> Answer:
     """Run the console script's own function in this process, 80 columns wide."""
     out, err = io.StringIO(), io.StringIO()
     status: object = 0
-    clean = {key: value for key, value in os.environ.items() if key != "CASELIGHT_HOME"}
     with (
         mock.patch.object(sys, "argv", ["caselight", *map(str, args)]),
-        mock.patch.dict(os.environ, {**clean, "COLUMNS": "80"}, clear=True),
+        mock.patch.dict(os.environ, {"COLUMNS": "80"}),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):
@@ -94,10 +95,7 @@ def script() -> str:
 
 def process(*args: object) -> Answer:
     """Run the console script itself, as a person would."""
-    clean = {key: value for key, value in os.environ.items() if key != "CASELIGHT_HOME"}
-    ran = subprocess.run(
-        [script(), *map(str, args)], capture_output=True, text=True, check=False, env=clean
-    )
+    ran = subprocess.run([script(), *map(str, args)], capture_output=True, text=True, check=False)
     return Answer(status=ran.returncode, out=ran.stdout, err=ran.stderr)
 
 
@@ -188,3 +186,34 @@ def contents(folder: Path, *, without: Sequence[str] = ()) -> dict[str, str]:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.name not in without
     }
+
+
+def ingest(source: Path, home: Path, *options: str) -> Any:
+    """Bring an archive in; returns the receipt."""
+    return done("ingest", source, "--home", home, "--json", *options).json
+
+
+def held(home: Path) -> dict[str, Study]:
+    """Every study of a home, by id."""
+    with open_store(home) as store:
+        return {study.study_uid: study for _, study in store.studies()}
+
+
+def tally(receipt: Any) -> tuple[int, int, int, int]:
+    """Studies accepted, updated and unchanged, and things refused."""
+    return (
+        receipt["accepted"],
+        receipt["updated"],
+        receipt["unchanged"],
+        len(receipt["rejected"]),
+    )
+
+
+def one_row(folder: Path, **columns: object) -> Path:
+    save(folder / "a.png", picture(1))
+    return write_records(folder, [{"image": "a.png", "study_id": "s", **columns}])
+
+
+def stored(home: Path, digest: str) -> Pixels:
+    with open_store(home) as store:
+        return read_pixels(store.pixels_path(digest), max_pixels=10**9)

@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
-from strategies import SignArray, sign_batches, two_batches, widths
 
 from caselight.codes import hamming, pack_signs, sign_bits, unpack_signs
 from caselight.errors import CodeError
 from caselight.types import Codes
+from strategies import SignArray, sign_batches, two_batches, widths
 
 
 def counted(a: SignArray, b: SignArray) -> NDArray[np.int64]:

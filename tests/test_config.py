@@ -1,7 +1,7 @@
 """Settings: one place, one default each, and no misspelling gets through."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +39,13 @@ settings_values = st.fixed_dictionaries({}, optional=changes)
 
 
 def toml(values: Mapping[str, Any]) -> str:
-    """Write nested settings as TOML; JSON's scalars and arrays are TOML's too."""
+    """Write nested settings as TOML: JSON's scalars and arrays are TOML's too; None is left out."""
     lines = []
     for section, pairs in values.items():
         lines.append(f"[{section}]")
         tables = {key: v for key, v in pairs.items() if isinstance(v, dict)}
         for key, value in pairs.items():
-            if key not in tables:
+            if key not in tables and value is not None:
                 lines.append(f"{key} = {json.dumps(value, ensure_ascii=False)}")
         for key, table in tables.items():
             lines.append(f"[{section}.{key}]")
@@ -65,7 +65,7 @@ def nested(flat: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 def test_settings_survive_toml(tmp_path_factory: pytest.TempPathFactory, flat: Any) -> None:
     config = Config.from_mapping(nested(flat))
     path = tmp_path_factory.mktemp("toml") / "settings.toml"
-    path.write_text(toml(config.model_dump(mode="json")), "utf-8")
+    path.write_text(toml(config.model_dump(mode="json", exclude_none=True)), "utf-8")
     assert read_config(path) == config
 
 
@@ -117,7 +117,6 @@ def test_an_override_is_read_as_json_or_else_as_text(override: str, value: objec
     assert getattr(getattr(read_config(overrides=[override]), section), name) == value
 
 
-@pytest.mark.xfail(strict=True, reason="a filter whose value looks like a number is refused")
 @pytest.mark.parametrize("filtered", ["age=40", "date=2024"])
 def test_a_filter_may_be_set_to_a_number(filtered: str) -> None:
     key, _, value = filtered.partition("=")
@@ -128,10 +127,11 @@ def test_a_filter_may_be_set_to_a_number(filtered: str) -> None:
 def test_a_misspelt_setting_is_refused_and_the_right_one_named(key: str) -> None:
     section, name = key.split(".")
     typo = f"{name[:-1]}{name[-2:]}q"
-    for refuse in (
+    doors: list[Callable[[], Config]] = [
         lambda: Config.from_mapping({section: {typo: 1}}),
         lambda: read_config(overrides=[f"{section}.{typo}=1"]),
-    ):
+    ]
+    for refuse in doors:
         with pytest.raises(ConfigError) as refused:
             refuse()
         assert refused.value.code == "config.unknown_key"
@@ -158,14 +158,8 @@ def test_a_setting_unlike_any_other_is_refused_with_the_list_of_all() -> None:
         "train.lr=0",
         "train.lr=-1",
         "train.lr=NaN",
-        pytest.param(
-            "train.lr=Infinity",
-            marks=pytest.mark.xfail(strict=True, reason="an infinite rate is taken"),
-        ),
-        pytest.param(
-            "loss.quantization=Infinity",
-            marks=pytest.mark.xfail(strict=True, reason="an infinite weight is taken"),
-        ),
+        "train.lr=Infinity",
+        "loss.quantization=Infinity",
         "train.epochs=0",
         "train.epochs=2.5",
         "train.batch_size=1",
@@ -245,7 +239,6 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     assert refused.value.code == "config.not_toml"
 
 
-@pytest.mark.xfail(strict=True, raises=IsADirectoryError, reason="a folder ends in a traceback")
 def test_a_folder_in_place_of_the_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as refused:
         read_config(tmp_path)

@@ -3,10 +3,13 @@
 import json
 import os
 import pkgutil
+import socket
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
+
+import pytest
 
 import caselight
 
@@ -15,9 +18,13 @@ HEAVY = ("torch", "transformers", "scipy", "pydantic", "pydicom", "PIL", "typer"
 
 def loaded_after(statement: str) -> set[str]:
     """Which heavy packages a fresh interpreter has loaded after a statement."""
-    code = f"{statement}\nimport json, sys\nprint(json.dumps([m for m in {HEAVY} if m in sys.modules]))"
+    report = f"import json, sys; print(json.dumps([m for m in {HEAVY} if m in sys.modules]))"
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+        [sys.executable, "-c", f"{statement}\n{report}"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
     )
     return set(json.loads(done.stdout))
 
@@ -32,7 +39,17 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
 
 
 def test_words_and_parts_without_models_load_no_torch() -> None:
-    rooms = ("types", "errors", "config", "protocols", "codes", "ranking", "metrics", "index", "data")
+    rooms = (
+        "types",
+        "errors",
+        "config",
+        "protocols",
+        "codes",
+        "ranking",
+        "metrics",
+        "index",
+        "data",
+    )
     statement = "; ".join(f"import caselight.{room}" for room in rooms)
     assert not loaded_after(statement) & {"torch", "transformers"}
 
@@ -82,3 +99,11 @@ print(*[name for name in before if before[name] != after[name]], sep=", ", end="
 def test_the_package_names_its_version(repository: Path) -> None:
     project = tomllib.loads((repository / "pyproject.toml").read_text("utf-8"))["project"]
     assert caselight.__version__ == project["version"]
+
+
+def test_tests_have_no_network() -> None:
+    with socket.socket() as outward, pytest.raises(RuntimeError, match="no network"):
+        outward.connect(("127.0.0.1", 9))
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        assert ours.family == socket.AF_UNIX

@@ -10,7 +10,15 @@ from caselight.config import Config
 from caselight.data.texts import study_texts
 from caselight.engine import Engine
 from caselight.errors import IndexMismatch
-from caselight.index.manifest import IMAGE, REPORT, IndexManifest, Rows, read_manifest, write_index
+from caselight.index.manifest import (
+    IMAGE,
+    REPORT,
+    IndexManifest,
+    Rows,
+    model_folder,
+    read_manifest,
+    write_index,
+)
 from caselight.models.checkpoint import FILE, check_towers, load_checkpoint
 from caselight.models.dual_encoder import DualEncoder
 from caselight.types import Codes
@@ -24,11 +32,6 @@ class IndexReceipt:
 
     manifest: IndexManifest
     n_studies: int
-
-
-def model_folder(home: Path, fingerprint: str) -> Path:
-    """Where a home keeps the model of that fingerprint."""
-    return home / "models" / fingerprint[:16]
 
 
 def build_index(engine: Engine, model: DualEncoder, source: Path, *, n_bits: int) -> IndexReceipt:
@@ -116,11 +119,12 @@ def choose_bits(config: Config, model: DualEncoder) -> int:
 
 
 def _keep_model(home: Path, model: DualEncoder, source: Path) -> None:
-    folder = model_folder(home, model.fingerprint)
-    if (folder / FILE).is_file():
-        return
-    folder.mkdir(parents=True, exist_ok=True)
+    """Copy the model's file into the home, over whatever lies there under its name."""
+    target = model_folder(home, model.fingerprint) / FILE
     path = source / FILE if source.is_dir() else source
-    staged = folder / f".{FILE}-{secrets.token_hex(4)}"
+    if target.exists() and target.samefile(path):
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    staged = target.with_name(f".{FILE}-{secrets.token_hex(4)}")
     staged.write_bytes(path.read_bytes())
-    staged.replace(folder / FILE)
+    staged.replace(target)

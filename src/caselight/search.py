@@ -18,7 +18,7 @@ from caselight.data.near import detail_correlation
 from caselight.data.pixels import read_pixels
 from caselight.data.texts import pair_text
 from caselight.engine import Engine
-from caselight.errors import QueryRefused
+from caselight.errors import IndexMismatch, QueryRefused
 from caselight.index.manifest import IMAGE, REPORT, OpenIndex, read_index
 from caselight.models.dual_encoder import DualEncoder, Modality
 from caselight.ranking import first_of_each, rescore
@@ -61,6 +61,14 @@ def search(
     _ = engine.text_tower if query.image is None else engine.image_tower
     start = clock()
     index = read_index(engine.store.home, store=engine.store.generation)
+    wanted = config.search.n_bits
+    if wanted is not None and wanted != index.manifest.n_bits:
+        raise IndexMismatch(
+            f"the index holds {index.manifest.n_bits}-bit codes and search.n_bits asks for "
+            f"{wanted}; run `caselight index build --home {engine.store.home} "
+            f"--set search.n_bits={wanted}`, or leave the setting out",
+            code="index.bits_mismatch",
+        )
     studies = dict(engine.store.studies())
     pixels = None
     if query.image is not None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from caselight.models.preprocess import Preprocess
+from caselight.types import Pixels
 
 U8 = NDArray[np.uint8]
 
@@ -84,7 +85,7 @@ def test_a_flat_sixteen_bit_picture_is_no_division_by_zero(value: int) -> None:
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("colours", [(), (3,)])
 def test_what_is_trimmed_changes_nothing(dtype: type, colours: tuple[int, ...]) -> None:
-    picture = noise(100, 80, *colours).astype(dtype)
+    picture: Pixels = noise(100, 80, *colours).astype(dtype)
     marked = picture.copy()
     marked[:5], marked[-5:] = np.iinfo(dtype).max, 0
     assert np.array_equal(
@@ -106,8 +107,8 @@ def test_without_trimming_the_edges_count() -> None:
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_grey_is_colour_with_equal_channels(dtype: type) -> None:
-    grey = noise(50, 40).astype(dtype)
-    colour = np.repeat(grey[..., None], 3, axis=2)
+    grey: Pixels = noise(50, 40).astype(dtype)
+    colour: Pixels = np.repeat(grey[..., None], 3, axis=2).astype(dtype)
     normal = preprocess(mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.4), trim_fraction=0.1)
     assert np.array_equal(normal(grey), normal(colour))
 
@@ -129,7 +130,7 @@ def test_up_stays_up_and_left_stays_left() -> None:
 
 
 def test_a_batch_is_its_pictures_one_by_one() -> None:
-    pictures = [noise(30, 40), noise(20, 20, 3).astype(np.uint16), noise(1, 1)]
+    pictures: list[Pixels] = [noise(30, 40), noise(20, 20, 3).astype(np.uint16), noise(1, 1)]
     batch = preprocess().batch(pictures)
     assert batch.shape == (3, 3, 32, 32)
     for row, picture in zip(batch, pictures, strict=True):

@@ -21,10 +21,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image as PillowImage
-
+from caselight.data.png_files import save_png, thumbnail
 from caselight.errors import StoreError
 from caselight.types import Image, Pixels, Rejected, Study
 
@@ -80,6 +77,13 @@ class Store:
         self._db = sqlite3.connect(home / "store.sqlite", timeout=10.0, isolation_level=None)
         self._db.execute("PRAGMA foreign_keys = ON")
         self._key = (home / "key").read_bytes()
+        if len(self._key) != KEY_BYTES:
+            self._db.close()
+            raise StoreError(
+                f"the home's key holds {len(self._key)} bytes, expected {KEY_BYTES}; restore the "
+                "file `key` from a copy: without it no patient is known again",
+                code="store.damaged",
+            )
 
     def __enter__(self) -> "Store":
         return self
@@ -103,13 +107,13 @@ class Store:
     @property
     def generation(self) -> str:
         """Changes with every change of content: an index built on another one is stale."""
-        rows = dict(self._db.execute("SELECT key, value FROM meta"))
+        rows = dict(self._rows("SELECT key, value FROM meta"))
         return f"{rows['store_id']}:{rows['generation']}"
 
     def digest(self) -> str:
         """SHA-256 over all studies' contents, whatever the order they came in."""
         digest = hashlib.sha256()
-        for (value,) in self._db.execute(
+        for (value,) in self._rows(
             "SELECT study_uid || ':' || source_digest FROM studies ORDER BY study_uid"
         ):
             digest.update(value.encode() + b"\n")
@@ -118,15 +122,26 @@ class Store:
     # Writing --------------------------------------------------------------------------------
 
     def held(self, study_uids: Sequence[str]) -> dict[str, Held]:
-        """Look up studies the home already has."""
+        """Look up studies the home already has, with all their pictures."""
         found = {}
         for uid in study_uids:
-            row = self._db.execute(
-                "SELECT source_digest, archive, rejected FROM studies WHERE study_uid = ?", (uid,)
-            ).fetchone()
-            if row is not None:
-                refusals = tuple(Rejected(**r) for r in json.loads(row[2]))
-                found[uid] = Held(source_digest=row[0], archive=row[1], rejected=refusals)
+            row = next(
+                self._rows(
+                    "SELECT source_digest, archive, rejected, row FROM studies WHERE study_uid = ?",
+                    uid,
+                ),
+                None,
+            )
+            if row is None:
+                continue
+            digests = self._rows("SELECT digest FROM images WHERE study_row = ?", row[3])
+            whole = all(self.pixels_path(digest).is_file() for (digest,) in digests)
+            found[uid] = Held(
+                # A study that has lost a picture is no longer what was ingested: it is read again.
+                source_digest=row[0] if whole else "",
+                archive=row[1],
+                rejected=tuple(Rejected(**r) for r in json.loads(row[2])),
+            )
         return found
 
     def put(self, batch: Sequence[NewStudy]) -> None:
@@ -172,26 +187,26 @@ class Store:
         with explained():
             target = self.pixels_path(digest)
             if not target.exists():
-                _save_png(pixels, target)
-            thumbnail = self.thumbnail_path(digest)
-            if not thumbnail.exists():
-                _save_png(_thumbnail(pixels, thumbnail_px), thumbnail)
+                save_png(pixels, target)
+            small = self.thumbnail_path(digest)
+            if not small.exists():
+                save_png(thumbnail(pixels, thumbnail_px), small)
 
     # Reading --------------------------------------------------------------------------------
 
     def __len__(self) -> int:
-        return int(self._db.execute("SELECT COUNT(*) FROM studies").fetchone()[0])
+        return int(next(self._rows("SELECT COUNT(*) FROM studies"))[0])
 
     def count_images(self) -> int:
         """How many images the home holds."""
-        return int(self._db.execute("SELECT COUNT(*) FROM images").fetchone()[0])
+        return int(next(self._rows("SELECT COUNT(*) FROM images"))[0])
 
     def studies(self) -> Iterator[tuple[int, Study]]:
         """Every study with its row, in order of row; two passes over the disk, not one a study."""
-        images = self._db.execute(f"{_IMAGES} ORDER BY study_row, position")
+        images = self._rows(f"{_IMAGES} ORDER BY study_row, position")
         by_study = groupby(images, key=itemgetter(0))
         owner, group = next(by_study, (None, iter(())))
-        for found in self._db.execute(f"{_STUDIES} ORDER BY row"):
+        for found in self._rows(f"{_STUDIES} ORDER BY row"):
             held = []
             if owner == found[0]:
                 held = list(group)
@@ -204,14 +219,14 @@ class Store:
         Raises:
             StoreError: `store.damaged` when there is none.
         """
-        found = self._db.execute(f"{_STUDIES} WHERE row = ?", (row,)).fetchone()
+        found = next(self._rows(f"{_STUDIES} WHERE row = ?", row), None)
         if found is None:
             raise StoreError(
                 f"the store has no study in row {row}; run `caselight index build` again",
                 code="store.damaged",
             )
-        images = self._db.execute(f"{_IMAGES} WHERE study_row = ? ORDER BY position", (row,))
-        return _study(found, images.fetchall())
+        images = self._rows(f"{_IMAGES} WHERE study_row = ? ORDER BY position", row)
+        return _study(found, list(images))
 
     def pixels_path(self, digest: str) -> Path:
         """Where the lossless picture lies."""
@@ -220,6 +235,17 @@ class Store:
     def thumbnail_path(self, digest: str) -> Path:
         """Where its thumbnail lies."""
         return self.home / "thumbnails" / digest[:2] / f"{digest}.png"
+
+    def _rows(self, sql: str, *values: object) -> Iterator[Any]:
+        """Rows of a query, a thousand at a time, so that whoever reads them is not in the way."""
+        with explained():
+            cursor = self._db.execute(sql, values)
+        while True:
+            with explained():
+                rows = cursor.fetchmany(1000)
+            if not rows:
+                return
+            yield from rows
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -279,7 +305,7 @@ def explained() -> Iterator[None]:
     """Turn what the system says about locks and full disks into one sentence."""
     try:
         yield
-    except sqlite3.OperationalError as error:
+    except sqlite3.DatabaseError as error:
         if "locked" in str(error) or "busy" in str(error):
             raise StoreError(
                 "another process is writing to this home; wait for it and try again",
@@ -288,7 +314,8 @@ def explained() -> Iterator[None]:
         if "full" in str(error):
             raise _full() from error
         raise StoreError(
-            f"the store cannot be used ({error}); check the home's folder and its permissions",
+            f"a database of the home cannot be used ({error}); restore the home from a copy, or "
+            "ingest into a new one (features.sqlite alone may be deleted: it is filled again)",
             code="store.damaged",
         ) from error
     except OSError as error:
@@ -356,35 +383,3 @@ def _publish(staged: Path, target: Path) -> None:
         if not target.exists():
             staged.replace(target)
     staged.unlink(missing_ok=True)
-
-
-def _save_png(pixels: NDArray[np.uint8] | NDArray[np.uint16], target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    staged = target.with_name(f".{target.name}-{secrets.token_hex(4)}")
-    try:
-        if pixels.dtype == np.uint16 and pixels.ndim == 3:
-            # Pillow cannot hold 16-bit colour; pypng writes it exactly.
-            import png
-
-            height, width, _ = pixels.shape
-            writer = png.Writer(width, height, greyscale=False, bitdepth=16, compression=1)
-            with staged.open("wb") as file:
-                writer.write(file, pixels.reshape(height, -1).tolist())
-        else:
-            with staged.open("wb") as file:
-                PillowImage.fromarray(pixels).save(file, format="PNG", compress_level=1)
-        staged.replace(target)
-    finally:
-        staged.unlink(missing_ok=True)
-
-
-def _thumbnail(pixels: Pixels, longest: int) -> NDArray[np.uint8]:
-    if pixels.dtype == np.uint16:
-        low = float(pixels.min())
-        high = max(float(pixels.max()), low + 1.0)
-        grey = ((pixels - low) * (255.0 / (high - low))).astype(np.uint8)
-    else:
-        grey = pixels.astype(np.uint8, copy=False)
-    picture = PillowImage.fromarray(grey)
-    picture.thumbnail((longest, longest))
-    return np.asarray(picture)

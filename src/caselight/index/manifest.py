@@ -62,6 +62,11 @@ class OpenIndex:
     rows: Rows
 
 
+def model_folder(home: Path, fingerprint: str) -> Path:
+    """Where a home keeps the model of that fingerprint."""
+    return home / "models" / fingerprint[:16]
+
+
 def write_index(
     home: Path,
     *,
@@ -122,8 +127,8 @@ def read_index(home: Path, *, store: str) -> OpenIndex:
     manifest = read_manifest(home)
     if manifest.store != store:
         raise IndexMismatch(
-            "the archive has changed since the index was built; run "
-            f"`caselight index build --home {home}`",
+            "the archive has changed since the index was built; run `caselight index build "
+            f"--home {home} --model {model_folder(home, manifest.model)}`",
             code="index.stale",
         )
     try:

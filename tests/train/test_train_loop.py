@@ -1,0 +1,290 @@
+"""A training repeats bit for bit, learns in two stages, and stops when it cannot go on."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from caselight.codes import hamming, pack_signs, sign_bits
+from caselight.config import LossSettings
+from caselight.errors import TrainError
+from caselight.losses import infonce
+from caselight.metrics.retrieval import score_queries
+from caselight.models.heads import Heads
+from caselight.train import loop
+from caselight.train.batches import epoch_batches
+from caselight.train.loop import EpochLog
+from caselight.train.objective import float_objective, hash_objective
+from caselight.train.pairs import Pairs, PairTensors, as_tensors, val_recall_at_10
+from caselight.train.partial import read_partial
+from trainings import (
+    CPU,
+    EPOCHS,
+    HASH_EPOCHS,
+    MOMENTS,
+    Stopped,
+    config,
+    fresh,
+    pairs,
+    same,
+    stop_at,
+    trained,
+    under,
+)
+
+
+def test_the_same_seed_makes_the_same_weights_bit_for_bit(tmp_path: Path) -> None:
+    assert same(fresh(tmp_path), fresh(tmp_path))
+
+
+def test_the_global_seed_decides_nothing(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    one = fresh(tmp_path)
+    torch.manual_seed(2)
+    assert same(one, fresh(tmp_path))
+
+
+def test_another_seed_makes_other_weights_everywhere(tmp_path: Path) -> None:
+    one, other = fresh(tmp_path), fresh(tmp_path, ("train.seed", 1))
+    for name in one:
+        if name.endswith(("weight", "bias")):
+            assert not torch.equal(one[name], other[name]), name
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_too_few_pairs_are_refused(tmp_path: Path, n: int) -> None:
+    with pytest.raises(TrainError, match=f"found {n} images") as refused:
+        trained(tmp_path / "partial", data=pairs(n=n))
+    assert refused.value.code == "train.too_few_pairs"
+
+
+def test_two_pairs_are_enough_and_validation_may_be_empty(tmp_path: Path) -> None:
+    logs: list[EpochLog] = []
+    weights = fresh(tmp_path, data=pairs(n=2), val=pairs(n=0), on_epoch=logs.append)
+    assert all(torch.isfinite(t).all() for t in weights.values())
+    assert all(log.val_recall_at_10 == {} for log in logs)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("side", ["image", "text"])
+def test_features_that_are_no_numbers_stop_the_training(
+    tmp_path: Path, side: str, value: float
+) -> None:
+    data = pairs()
+    getattr(data, side)[3, 4] = value
+    with pytest.raises(TrainError, match="step 0") as refused:
+        trained(tmp_path / "partial", data=data)
+    assert refused.value.code == "train.non_finite"
+
+
+def test_a_diverging_training_stops_and_says_where(tmp_path: Path) -> None:
+    with pytest.raises(TrainError, match=r"infonce became .* at step \d+ of 12; lower train.lr"):
+        trained(tmp_path / "partial", ("train.lr", 1e25))
+
+
+def test_each_stage_trains_its_own_heads_alone(tmp_path: Path) -> None:
+    partial = tmp_path / "partial"
+    states: dict[tuple[str, int], dict[str, Tensor]] = {}
+
+    def look(log: EpochLog) -> None:
+        found = read_partial(partial, identity="same")
+        assert found is not None
+        assert (found.stage, found.epoch) == (log.stage, log.epoch)
+        states[log.stage, log.epoch] = found.weights
+
+    final = trained(partial, ("train.checkpoint_epochs", 1), on_epoch=look).state_dict()
+    assert list(states) == MOMENTS
+    for epoch in range(2, EPOCHS + 1):
+        before, after = states["float", epoch - 1], states["float", epoch]
+        assert same(under("code", before), under("code", after))
+        assert not same(under("embed", before), under("embed", after))
+    for epoch in range(1, HASH_EPOCHS + 1):
+        before = states["hash", epoch - 1] if epoch > 1 else states["float", EPOCHS]
+        after = states["hash", epoch]
+        assert same(under("embed", before), under("embed", after))
+        assert not same(under("code", before), under("code", after))
+    assert same(final, states["hash", HASH_EPOCHS])
+
+
+def test_the_first_float_epoch_leaves_the_initial_hash_heads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[dict[str, Tensor]] = []
+
+    class Watched(Heads):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            made.append({name: t.clone() for name, t in self.state_dict().items()})
+
+    monkeypatch.setattr(loop, "Heads", Watched)
+    partial = tmp_path / "partial"
+    with pytest.raises(Stopped):
+        trained(partial, ("train.checkpoint_epochs", 1), on_epoch=stop_at(("float", 1)))
+    found = read_partial(partial, identity="same")
+    assert found is not None
+    assert same(under("code", made[0]), under("code", found.weights))
+    assert not same(under("embed", made[0]), under("embed", found.weights))
+
+
+def test_schedules_are_asked_for_every_step_of_a_stage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, list[tuple[int, int]]] = {"learning_rate": [], "sharpness": []}
+
+    def watch(name: str) -> None:
+        real = getattr(loop, name)
+
+        def watched(step: int, **known: Any) -> float:
+            asked[name].append((step, known["total_steps"]))
+            return float(real(step, **known))
+
+        monkeypatch.setattr(loop, name, watched)
+
+    watch("learning_rate")
+    watch("sharpness")
+    trained(tmp_path / "partial")
+    # 25 pairs in batches of 8 are three steps: the pair left over has nothing to be told from.
+    expected = [(s, total) for total in (3 * EPOCHS, 3 * HASH_EPOCHS) for s in range(total)]
+    assert asked == {"learning_rate": expected, "sharpness": expected}
+
+
+def test_every_epoch_of_every_seed_has_its_own_batches_and_dropout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[tuple[Any, ...]] = []
+
+    def watched(*args: Any, generator: torch.Generator) -> Any:
+        drawn.append((*generator.get_state().tolist(),))
+        return epoch_batches(*args, generator=generator)
+
+    monkeypatch.setattr(loop, "epoch_batches", watched)
+    for seed in (0, 1):
+        fresh(tmp_path, ("train.seed", seed))
+    assert len(set(drawn)) == len(drawn) == 2 * (EPOCHS + HASH_EPOCHS)
+
+
+def seen_by_an_objective() -> tuple[Heads, PairTensors, Tensor]:
+    """Heads without dropout, pairs as they come, and one batch of them."""
+    settings = config(
+        ("model.dropout", 0.0), ("model.input_dropout", 0.0), ("model.bits", [16, 32])
+    )
+    heads = Heads(12, 10, settings=settings.model, generator=torch.Generator().manual_seed(0))
+    return heads.eval(), as_tensors(pairs(), device=CPU), torch.tensor([3, 2, 9, 0, 1])
+
+
+def test_the_float_objective_aligns_unit_vectors() -> None:
+    heads, data, rows = seen_by_an_objective()
+    loss = LossSettings(temperature=0.3)
+    terms = float_objective(heads, data, loss)(rows, 9.0, torch.Generator())
+    image, text = heads.image.embed(data.image[rows]), heads.text.embed(data.text[rows])
+    image, text = image / image.norm(dim=1)[:, None], text / text.norm(dim=1)[:, None]
+    # Texts come in twos: pairs 2 and 3 share one, and so do 0 and 1.
+    same_text = rows[:, None] // 2 == rows[None, :] // 2
+    expected = infonce(image, text, same_text, temperature=0.3)["infonce"]
+    assert terms.keys() == {"infonce"}
+    assert torch.allclose(terms["infonce"], expected)
+
+
+def test_the_hash_objective_aligns_relaxed_codes_of_every_width() -> None:
+    heads, data, rows = seen_by_an_objective()
+    loss = LossSettings(hash_temperature=0.3, quantization=0.7, bit_balance=0.2)
+    terms = hash_objective(heads, data, loss)(rows, 2.5, torch.Generator())
+    same_text = rows[:, None] // 2 == rows[None, :] // 2
+    assert len(terms) == 6
+    for width in (16, 32):
+        image = torch.tanh(2.5 * heads.image.code[str(width)](data.image[rows]))
+        text = torch.tanh(2.5 * heads.text.code[str(width)](data.text[rows]))
+        cosine = image @ text.T / width
+        # With signs for codes, this is what the index counts.
+        a, b = (pack_signs(sign_bits(t.detach().numpy())) for t in (image, text))
+        signed = torch.where(image >= 0, 1.0, -1.0) @ torch.where(text >= 0, 1.0, -1.0).T / width
+        assert torch.allclose(signed, 1 - 2 * torch.from_numpy(hamming(a, b)) / width)
+        unit = torch.eye(len(rows))
+        expected = infonce(cosine, unit, same_text, temperature=0.3)["infonce"]
+        assert torch.allclose(terms[f"infonce_{width}"], expected, atol=1e-6)
+        gaps = [(t.abs() - 1).square().mean() for t in (image, text)]
+        assert torch.allclose(terms[f"quantization_{width}"], 0.7 * (gaps[0] + gaps[1]) / 2)
+        leans = [t.mean(0).square().mean() for t in (image, text)]
+        assert torch.allclose(terms[f"bit_balance_{width}"], 0.2 * (leans[0] + leans[1]) / 2)
+
+
+def test_the_log_says_what_every_epoch_did(tmp_path: Path) -> None:
+    logs: list[EpochLog] = []
+    trained(tmp_path / "partial", ("model.bits", [16, 32]), on_epoch=logs.append)
+    assert [(log.stage, log.epoch) for log in logs] == MOMENTS
+    for log in logs:
+        hashing = log.stage == "hash"
+        assert log.n_epochs == (HASH_EPOCHS if hashing else EPOCHS)
+        spaces = {"bits_16", "bits_32"} if hashing else {"float"}
+        assert set(log.val_recall_at_10) == spaces
+        assert all(0 <= value <= 1 for value in log.val_recall_at_10.values())
+        terms = {f"{t}_{w}" for t in ("infonce", "quantization", "bit_balance") for w in (16, 32)}
+        assert set(log.losses) == (terms if hashing else {"infonce"})
+        assert all(value > 0 for value in log.losses.values())
+
+
+def test_a_term_without_weight_is_logged_as_zero(tmp_path: Path) -> None:
+    logs: list[EpochLog] = []
+    off = (("loss.quantization", 0.0), ("loss.bit_balance", 0.0))
+    trained(tmp_path / "partial", *off, on_epoch=logs.append)
+    last = logs[-1].losses
+    assert last["quantization_16"] == last["bit_balance_16"] == 0
+    assert last["infonce_16"] > 0
+
+
+def test_training_learns_to_find_pairs_it_has_not_seen(tmp_path: Path) -> None:
+    logs: list[EpochLog] = []
+    trained(
+        tmp_path / "partial",
+        ("train.epochs", 40),
+        ("train.hash_epochs", 40),
+        ("train.lr", 5e-3),
+        ("train.hash_lr", 5e-3),
+        ("train.warm_start", False),
+        ("train.batch_size", 64),
+        ("model.hidden_dim", 64),
+        ("model.embed_dim", 16),
+        data=pairs(n=300),
+        val=pairs(1, n=100),
+        on_epoch=logs.append,
+    )
+    for stage, space in (("float", "float"), ("hash", "bits_16")):
+        recall = [log.val_recall_at_10[space] for log in logs if log.stage == stage]
+        # Chance is one in ten.
+        assert recall[-1] > 0.5
+        assert recall[-1] > recall[0]
+
+
+def test_validation_pairs_teach_nothing(tmp_path: Path) -> None:
+    assert same(fresh(tmp_path, val=pairs(1, n=12)), fresh(tmp_path, val=pairs(2, n=30)))
+    assert same(fresh(tmp_path, val=pairs(1, n=12)), fresh(tmp_path, val=pairs(n=0)))
+
+
+def test_pairs_of_one_text_are_not_told_apart(tmp_path: Path) -> None:
+    data = pairs()
+    apart = Pairs(image=data.image, text=data.text, text_id=np.arange(25, dtype=np.int64))
+    one, other = fresh(tmp_path, data=data), fresh(tmp_path, data=apart)
+    assert not same(under("embed", one), under("embed", other))
+    assert not same(under("code", one), under("code", other))
+
+
+@given(st.integers(0, 1000), st.integers(1, 40), st.booleans())
+def test_the_watched_recall_is_the_metric(seed: int, n: int, binary: bool) -> None:
+    rng = np.random.default_rng(seed)
+    image, text = rng.standard_normal((2, n, 16)).astype(np.float32)
+    if binary:
+        image, text = np.sign(image), np.sign(text)
+    own = np.eye(n, dtype=bool)
+    distance = -np.round(image.astype(np.float64) @ text.T.astype(np.float64), 6)
+    expected = [strict_recall(d, own) for d in (distance, distance.T)]
+    assert val_recall_at_10(image, text) == pytest.approx(np.mean(expected), abs=1e-9)
+
+
+def strict_recall(distance: Any, own: Any) -> float:
+    scores = score_queries(distance, own, ks=(10,))
+    return float(np.mean(scores.recall_at[10]))
