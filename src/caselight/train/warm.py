@@ -10,6 +10,7 @@ import hashlib
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torch.nn import functional as F
 
 from caselight.models.heads import Head, Heads
@@ -33,10 +34,12 @@ def warm_start(heads: Heads, pairs: PairTensors, *, seed: int) -> None:
         text = F.normalize(heads.text.embed(pairs.text), dim=1)
         # Each modality about its own mean: their offset from each other carries no content.
         centred = torch.cat([image - image.mean(0), text - text.mean(0)]).cpu().numpy()
-    for tower, features in ((heads.image, pairs.image), (heads.text, pairs.text)):
-        for width, head in tower.code.items():
+    for width in heads.image.code:
+        turn = torch.from_numpy(rotation(centred, int(width), seed=seed)).to(image.device)
+        for tower, features in ((heads.image, pairs.image), (heads.text, pairs.text)):
+            head = tower.code[width]
             assert isinstance(head, Head)  # noqa: S101 - ModuleDict forgets the type
-            _start(head, tower.embed, rotation(centred, int(width), seed=seed), features)
+            _start(head, tower.embed, turn, features)
 
 
 def rotation(centred: NDArray[np.float32], n_bits: int, *, seed: int) -> NDArray[np.float32]:
@@ -54,10 +57,7 @@ def rotation(centred: NDArray[np.float32], n_bits: int, *, seed: int) -> NDArray
     return np.concatenate(parts, axis=1)
 
 
-def _start(
-    head: Head, source: Head, directions: NDArray[np.float32], features: torch.Tensor
-) -> None:
-    turn = torch.from_numpy(directions).to(features.device)
+def _start(head: Head, source: Head, turn: Tensor, features: Tensor) -> None:
     with torch.no_grad():
         head.hidden.weight.copy_(source.hidden.weight)
         head.hidden.bias.copy_(source.hidden.bias)
