@@ -53,6 +53,7 @@ bench: setup ## run the benchmarks; one JSON line a result under benchmarks/resu
 
 results: setup ## write docs/results from the data in CASELIGHT_DATA
 	@$(BIN)/python benchmarks/results_retrieval.py
+	@$(BIN)/python benchmarks/results_real_run.py
 
 clean: ## remove what make run and the tools leave behind
 	rm -rf demo build .mypy_cache .ruff_cache .pytest_cache .hypothesis src/*.egg-info

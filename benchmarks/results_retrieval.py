@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from baselines import cca_distance, choose_ridge
 from caselight.codes import hamming
 from caselight.config import Config
 from caselight.data.phantoms.archive import write_archive
@@ -33,16 +34,15 @@ from caselight.evaluation.relevance import Task, make_tasks
 from caselight.evaluation.suite import gallery_features
 from caselight.ingest import ingest
 from caselight.metrics.significance import cluster_bootstrap, paired_ratio
-from caselight.models.cca import fit_cca
 from caselight.models.checkpoint import load_checkpoint
 from caselight.models.itq import fit_itq
 from caselight.train.run import train
 from caselight.types import FloatArray, IntArray
 from machine import machine
+from retrieval_page import BITS, CROSS, page
 
 ROOT = Path(__file__).resolve().parent.parent
-BITS = (48, 64, 128, 256)
-CCA_RIDGE = 0.1
+N_TRAIN_PHANTOMS, N_TEST_PHANTOMS = 1500, 500
 PLAIN = {
     "loss": {
         "quantization": 0.0,
@@ -55,7 +55,6 @@ PLAIN = {
     "train": {"warm_start": False, "hash_lr": 1e-3},
 }
 """The sign of a tanh head: no annealing, no hash term, the float model's temperature."""
-CROSS = ("text_to_image", "image_to_text")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +78,10 @@ SETS = {
         about="chest X-rays of public COVID-era cases",
     ),
     "phantoms": DataSet(
-        name="phantoms", text="report", filters={}, about="500 studies drawn by `demo-archive`"
+        name="phantoms",
+        text="report",
+        filters={},
+        about="500 studies by `demo-archive`, after training on 1,500 of another seed",
     ),
 }
 
@@ -95,7 +97,12 @@ def main() -> None:
     parser.add_argument("--set", dest="set_", action="append", default=[])
     parser.add_argument("--split", default="test")
     parser.add_argument("--out", type=Path, default=ROOT)
+    parser.add_argument("--page-only", action="store_true", help="write the page from the JSON")
     options = parser.parse_args()
+    if options.page_only:
+        kept = json.loads((options.out / "benchmarks/results/retrieval.json").read_text("utf-8"))
+        (options.out / "docs/results/retrieval.md").write_text(page(kept), "utf-8")
+        return
     seeds = [int(seed) for seed in options.seeds.split(",")]
     results: dict[str, Any] = {"machine": machine(), "seeds": seeds, "sets": {}}
     with tempfile.TemporaryDirectory() as work:
@@ -121,6 +128,7 @@ def run_set(
         lambda: defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
     )
     seconds: list[float] = []
+    ridge: float | None = None
     for seed in seeds:
         config = settings(data, seed, overrides)
         with open_engine(
@@ -148,15 +156,21 @@ def run_set(
             )
             features = gallery_features(engine, gallery)
             pairs = training_pairs(engine, data)
+            if ridge is None:
+                val = gallery_of(engine, data, "val")
+                ridge = choose_ridge(pairs, gallery_features(engine, val), val)
             for task in make_tasks(gallery):
                 for reading, distance in readings(
-                    receipt.model, plain.model, features, task, pairs, seed
+                    receipt.model, plain.model, features, task, pairs, seed, ridge
                 ):
                     scored = score_task(distance, task)
                     for figure in FIGURES:
                         for metric, values in per_query(scored.of(figure)).items():
                             scores[reading][task.name][figure][metric].append(values)
-    return summarise_set(data, gallery, scores, seconds, receipt.n_pairs, split)
+    return {
+        **summarise_set(data, gallery, scores, seconds, receipt.n_pairs, split),
+        "cca_ridge": ridge,
+    }
 
 
 def settings(data: DataSet, seed: int, overrides: list[str], *, plain: bool = False) -> Config:
@@ -180,7 +194,7 @@ def make_home(data: DataSet, work: Path) -> Path:
     """Ingest the data set into a home of its own."""
     if data.name == "phantoms":
         archive = work / "phantoms"
-        write_archive(archive, n_studies=500, seed=0)
+        write_phantoms(archive)
     else:
         archive = Path(os.environ["CASELIGHT_DATA"]) / data.name
     home = work / f"home-{data.name}"
@@ -196,6 +210,22 @@ def make_home(data: DataSet, work: Path) -> Path:
     if receipt.rejected:
         print(f"{data.name}: {len(receipt.rejected)} refused", flush=True)
     return home
+
+
+def write_phantoms(archive: Path) -> None:
+    """Two archives in one: patients of one seed to learn from, of another to be scored on."""
+    rows = []
+    for part, n_studies, seed in (("a", N_TRAIN_PHANTOMS, 0), ("b", N_TEST_PHANTOMS, 1)):
+        write_archive(archive / part, n_studies=n_studies, seed=seed)
+        with (archive / part / "records.jsonl").open(encoding="utf-8") as file:
+            for row in map(json.loads, file):
+                held_out = int(row["patient_id"].rsplit("-", 1)[1]) % 10 == 0
+                for name in ("study_id", "patient_id"):
+                    row[name] = f"{part}-{row[name]}"
+                row["image"] = f"{part}/{row['image']}"
+                row["split"] = "test" if part == "b" else "val" if held_out else "train"
+                rows.append(json.dumps(row))
+    (archive / "records.jsonl").write_text("\n".join(rows) + "\n", "utf-8")
 
 
 def cached(engine: Engine, data: DataSet) -> None:
@@ -227,6 +257,7 @@ def readings(
     task: Task,
     pairs: tuple[NDArray[np.float32], NDArray[np.float32]],
     seed: int,
+    ridge: float,
 ) -> Iterator[tuple[str, FloatArray | IntArray]]:
     """Our readings, then the baselines'."""
     model, plain = load_checkpoint(model_folder), load_checkpoint(plain_folder)
@@ -241,20 +272,10 @@ def readings(
     )
     query = model.embed(features.of(asks)[task.queries], asks).mean
     answer = model.embed(features.of(answers)[task.answers], answers).mean
-    standard = [(side.mean(axis=0), side.std(axis=0) + 1e-6) for side in pairs]
-    image, text = ((s - m) / d for s, (m, d) in zip(pairs, standard, strict=True))
     for n_bits in BITS:
         itq = fit_itq(joint, n_bits, n_iterations=50, rng=np.random.default_rng(seed))
         yield f"itq_bits_{n_bits}", hamming(itq.encode(query), itq.encode(answer))
-        hashes = dict(
-            zip(("image", "text"), fit_cca(image, text, n_bits, ridge=CCA_RIDGE), strict=True)
-        )
-        scale = dict(zip(("image", "text"), standard, strict=True))
-        codes = [
-            hashes[kind].encode((features.of(kind)[rows] - scale[kind][0]) / scale[kind][1])
-            for kind, rows in ((asks, task.queries), (answers, task.answers))
-        ]
-        yield f"cca_bits_{n_bits}", hamming(codes[0], codes[1])
+        yield f"cca_bits_{n_bits}", cca_distance(pairs, features, task, n_bits, ridge)
 
 
 def summarise_set(
@@ -349,110 +370,6 @@ def summary(name: str, block: dict[str, Any]) -> str:
         f"{name}: float R@10 {block['float_recall_at_10_by_seed']}, 128 bits to float "
         f"{ratio['value']:.3f} ({ratio['low']:.3f} to {ratio['high']:.3f}), {block['seconds']} s"
     )
-
-
-def page(results: dict[str, Any]) -> str:
-    """The document."""
-    where = results["machine"]
-    lines = [
-        "# Retrieval: float against bits, on test splits",
-        "",
-        "Written by `make results` (benchmarks/results_retrieval.py); do not edit. Every number is "
-        "in benchmarks/results/retrieval.json.",
-        "",
-        f"Machine: {where['processor']}, {where['cores']} cores, torch {where['torch']}. Seeds "
-        f"{results['seeds']}, pooled; intervals are 95 %, from a bootstrap over patients. Ties are "
-        "averaged. `R@k` is the chance that the one right answer (strict) stands among the first "
-        "k. *Ratio* is Recall@10 over that of `float`, paired by query, over both directions and "
-        "all seeds. `tanh_sign`, `itq` and `cca` are baselines trained in the same run: the sign "
-        "of a tanh head trained without any hash term, ITQ of the float embedding, and the sign "
-        "of canonical correlates of the features. All choices were made on training and "
-        "validation patients; see [experiments](../experiments.md).",
-        "",
-    ]
-    for name, block in results["sets"].items():
-        lines += set_page(name, block)
-    return "\n".join(lines) + "\n"
-
-
-def set_page(name: str, block: dict[str, Any]) -> list[str]:
-    """One data set's part."""
-    chosen = f", {block['filters']}" if block["filters"] else ""
-    seconds = ", ".join(f"{s:.0f}" for s in block["train_seconds"])
-    lines = [
-        f"## {name}: {block['about']}",
-        "",
-        f"Text `{block['text']}`{chosen}. {block['n_pairs']} training pairs; {block['split']} "
-        f"split: {block['n_queries']} queries with a text, {block['n_gallery']} images, "
-        f"{block['n_unique_texts']} distinct texts. Training took {seconds} s once the features "
-        "existed.",
-        "",
-        "| reading | text to image R@1 | R@5 | R@10 (95 %) | R@50 | image to text R@1 | R@5 "
-        "| R@10 (95 %) | R@50 | ratio to float (95 %) |",
-        "|---|---|---|---|---|---|---|---|---|---|",
-    ]
-    for reading, table in block["readings"].items():
-        cells = []
-        for direction in CROSS:
-            strict = table[direction]["strict"]
-            cells += [percent(strict[f"recall_at_{k}"], interval=k == 10) for k in (1, 5, 10, 50)]
-        cells.append(span(block["ratio_to_float"][reading]))
-        lines.append(f"| {reading} | " + " | ".join(cells) + " |")
-    for limit in ("ceiling", "chance"):
-        cells = [
-            f"{100 * block['limits'][direction]['strict'][limit][f'recall_at_{k}']:.1f}"
-            for direction in CROSS
-            for k in (1, 5, 10, 50)
-        ]
-        lines.append(f"| *{limit}* | " + " | ".join(cells) + " | |")
-    lines += ["", *more(block)]
-    return lines
-
-
-def more(block: dict[str, Any]) -> list[str]:
-    """Multi-positive and image to image, for the readings that matter."""
-    lines = [
-        "Multi-positive (equal texts all count), and image to image (an answer of another patient "
-        "whose labels share half or more):",
-        "",
-        "| reading | text to image R@10 | mAP@R | NDCG@10 | image to text R@10 | mAP@R | NDCG@10 "
-        "| image to image R@10 | mAP@R | NDCG@10 |",
-        "|---|---|---|---|---|---|---|---|---|---|",
-    ]
-    chosen = ("float", *(f"bits_{n}" for n in BITS), "rescored_bits_128", "itq_bits_128")
-    names = ("recall_at_10", "map_at_r", "ndcg_at_10")
-    directions = (*CROSS, "image_to_image")
-    for reading in chosen:
-        table = block["readings"][reading]
-        cells = [
-            percent(table[direction]["multi_positive"][metric], interval=False)
-            for direction in directions
-            for metric in names
-        ]
-        lines.append(f"| {reading} | " + " | ".join(cells) + " |")
-    cells = [
-        percent({"value": block["limits"][d]["multi_positive"]["chance"][m]}, interval=False)
-        for d in directions
-        for m in names
-    ]
-    return [*lines, "| *chance* | " + " | ".join(cells) + " |", ""]
-
-
-def percent(value: dict[str, Any], *, interval: bool) -> str:
-    """A fraction as per cent."""
-    if value["value"] is None:
-        return "-"
-    text = f"{100 * value['value']:.1f}"
-    if interval and value["low"] is not None:
-        text += f" ({100 * value['low']:.1f} to {100 * value['high']:.1f})"
-    return text
-
-
-def span(value: dict[str, Any]) -> str:
-    """A ratio with its interval."""
-    if value["value"] is None:
-        return "-"
-    return f"{value['value']:.3f} ({value['low']:.3f} to {value['high']:.3f})"
 
 
 if __name__ == "__main__":
