@@ -1,4 +1,4 @@
-"""Canonical correlation analysis as a cross-modal hash: the oldest baseline, given its best ridge."""
+"""Canonical correlation analysis as a cross-modal hash: the oldest baseline, at its best ridge."""
 
 import numpy as np
 from numpy.typing import NDArray
