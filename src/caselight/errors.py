@@ -93,7 +93,13 @@ class QueryRefused(Error):
     """A query that cannot be asked."""
 
     code = "query.empty"
-    codes = ("query.empty", "query.bad_filter", "query.bad_k", "query.empty_gallery")
+    codes = (
+        "query.empty",
+        "query.bad_text",
+        "query.bad_filter",
+        "query.bad_k",
+        "query.empty_gallery",
+    )
 
 
 class ModelError(Error):
@@ -123,6 +129,7 @@ class StoreError(Error):
     code = "store.missing"
     codes = (
         "store.missing",
+        "store.not_a_home",
         "store.newer_version",
         "store.disk_full",
         "store.locked",

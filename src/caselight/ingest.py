@@ -8,6 +8,7 @@ killed goes on where it stopped.
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -75,14 +76,20 @@ def ingest(
     outcomes: Counter[str] = Counter()
     with (
         open_archive(path, mapping=mapping) as archive,
+        store.writing(),
         ThreadPoolExecutor(max_workers=workers) as pool,
     ):
         rejected = list(archive.rejected)
         for batch in _batches(archive.studies(), settings.batch_studies):
             held = store.held([source.study_id for source in batch])
+            splits = store.splits_of({store.pseudonym(_patient(source)) for source in batch})
 
-            def read(source: SourceStudy, held: Mapping[str, Held] = held) -> _Outcome:
-                return _read(source, store, settings, origin, held.get(source.study_id))
+            def read(
+                source: SourceStudy,
+                held: Mapping[str, Held] = held,
+                splits: Mapping[str, str] = splits,
+            ) -> _Outcome:
+                return _read(source, store, settings, origin, held.get(source.study_id), splits)
 
             done = list(pool.map(read, batch))
             store.put([outcome.new for outcome in done if outcome.new is not None])
@@ -90,6 +97,7 @@ def ingest(
                 outcomes.update(_counts(outcome))
                 rejected.extend(outcome.rejected)
             on_studies(len(batch), archive.n_studies)
+        n_torn = store.settle_splits()
     return IngestReceipt(
         accepted=outcomes["accepted"],
         updated=outcomes["updated"],
@@ -99,7 +107,7 @@ def ingest(
         images=outcomes["images"],
         images_without_text=outcomes["images_without_text"],
         texts_without_image=outcomes["texts_without_image"],
-        notes=(*archive.notes, *_notes(outcomes)),
+        notes=(*archive.notes, *_notes(outcomes, n_torn)),
         seconds=round(clock() - start, 3),
     )
 
@@ -110,13 +118,14 @@ def _read(
     settings: IngestSettings,
     origin: str,
     held: Held | None,
+    splits: Mapping[str, str],
 ) -> _Outcome:
     """Decode one study, unless the home has it already. Runs in a thread: touches no database."""
-    patient = source.patient_id or f"study:{source.study_id}"
-    ids = (source.study_id, *(image.name for image in source.images))
-    shows_patient = bool(source.patient_id) and any(str(source.patient_id) in i for i in ids)
+    patient = _patient(source)
+    shows_patient = _shows_patient(source)
     patient_key = store.pseudonym(patient)
-    digest = _source_digest(source, patient_key)
+    content = _content_digest(source)
+    digest = hashlib.sha256(f"{content}:{patient_key}".encode()).hexdigest()
     if held is not None and held.source_digest == digest:
         return _Outcome(known=True, rejected=held.rejected, shows_patient=shows_patient)
     if held is not None and held.archive != origin:
@@ -132,7 +141,9 @@ def _read(
         try:
             images.append(_read_image(image, store, settings))
         except DataError as error:
-            refused.append(Rejected(file=image.name, code=error.code, reason=str(error)))
+            # Named as the archive names it: where the archive lies is nobody's business.
+            reason = str(error).replace(str(image.path), image.name)
+            refused.append(Rejected(file=image.name, code=error.code, reason=reason))
     if refused and not images:
         return _Outcome(rejected=tuple(refused))
     study = Study(
@@ -145,12 +156,12 @@ def _read(
         age=source.age,
         sex=source.sex,
         site=source.site,
-        split=source.split or assign_split(patient, settings),
+        split=source.split or splits.get(patient_key) or assign_split(patient, settings),
         own_split=source.split is not None,
     )
     again = Held(source_digest=digest, archive=origin, rejected=tuple(refused))
     return _Outcome(
-        new=NewStudy(study=study, held=again),
+        new=NewStudy(study=study, held=again, content_digest=content),
         known=held is not None,
         rejected=tuple(refused),
         shows_patient=shows_patient,
@@ -183,14 +194,27 @@ def assign_split(patient: str, settings: IngestSettings) -> str:
     return "val" if bucket < settings.test_percent + settings.val_percent else "train"
 
 
-def _source_digest(source: SourceStudy, patient_key: str) -> str:
-    """SHA-256 over everything the archive says of a study, and over its files' bytes."""
+def _content_digest(source: SourceStudy) -> str:
+    """SHA-256 over all the archive says of a study but whose it is, and over its files' bytes."""
     said = asdict(source)
-    said["patient_id"] = patient_key
+    del said["patient_id"]
     for image, plain in zip(source.images, said["images"], strict=True):
         plain["path"] = _bytes_digest(image.path)
     text = json.dumps([FORMAT, said], sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _patient(source: SourceStudy) -> str:
+    """The patient's id; a study without one is its own patient."""
+    return source.patient_id or f"study:{source.study_id}"
+
+
+def _shows_patient(source: SourceStudy) -> bool:
+    """Whether the study's id, or a picture's path, has the patient's id as one of its words."""
+    if not source.patient_id:
+        return False
+    word = re.compile(rf"(?<![A-Za-z0-9]){re.escape(source.patient_id)}(?![A-Za-z0-9])")
+    return any(word.search(i) for i in (source.study_id, *(image.name for image in source.images)))
 
 
 def _bytes_digest(path: Path) -> str:
@@ -215,7 +239,12 @@ def _counts(outcome: _Outcome) -> dict[str, int]:
     }
 
 
-def _notes(outcomes: Counter[str]) -> Iterator[str]:
+def _notes(outcomes: Counter[str], n_torn: int) -> Iterator[str]:
+    if n_torn:
+        yield (
+            f"{n_torn} patients have studies in two splits, by the archive's own word; give every "
+            "patient one split, or scores on the later one are too high"
+        )
     if outcomes["shown_patients"]:
         yield (
             f"the study id or a picture's path contains the patient's id in "

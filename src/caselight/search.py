@@ -70,6 +70,9 @@ def search(
             code="index.bits_mismatch",
         )
     studies = dict(engine.store.studies())
+    if engine.store.generation != index.manifest.store:
+        # An ingest came in between; say so as if it had come before.
+        index = read_index(engine.store.home, store=engine.store.generation)
     pixels = None
     if query.image is not None:
         pixels = read_pixels(query.image, max_pixels=config.ingest.max_pixels)
@@ -112,6 +115,13 @@ def search(
 
 def _check(query: Query) -> None:
     words = (query.text or "").strip()
+    try:
+        words.encode()
+    except UnicodeEncodeError:
+        raise QueryRefused(
+            "the words hold characters that are no Unicode text; type them again",
+            code="query.bad_text",
+        ) from None
     if not words and query.image is None:
         raise QueryRefused("the query is empty; give some words, or a picture with --image")
     if words and query.image is not None:

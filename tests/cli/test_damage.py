@@ -41,7 +41,7 @@ def test_a_home_that_is_none_says_how_to_make_one(
 def test_a_home_that_is_a_file_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("no home")
     answer = door("ingest", trained()[0], "--home", tmp_path / "home")
-    refused(answer, code="store.damaged", status=1, says="check its folder and permissions")
+    refused(answer, code="store.damaged", status=1, says="check the folder and its permissions")
     assert (tmp_path / "home").read_text() == "no home"
 
 

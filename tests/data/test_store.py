@@ -57,7 +57,7 @@ def new(
     study: Study = STUDY, *, digest: str = "1", rejected: tuple[Rejected, ...] = ()
 ) -> NewStudy:
     held = Held(source_digest=digest, archive="here", rejected=rejected)
-    return NewStudy(study=study, held=held)
+    return NewStudy(study=study, held=held, content_digest=digest)
 
 
 def named(uid: str) -> Study:

@@ -184,7 +184,7 @@ def test_a_model_that_knows_no_more_than_the_metadata_raises_the_alarm(direction
     for guess in (rng.random(facts.shape), facts):
         task = tasks(held)[direction]
         _, alarms = score_direction(
-            held, task, {"float": guess}, {"metadata_only": facts}, config=FEW
+            held, task, {"float": guess}.items(), {"metadata_only": facts}.items(), config=FEW
         )
         (alarm,) = alarms
         assert alarm.startswith(f"no better than metadata: {direction} float mAP@R")
@@ -197,7 +197,11 @@ def test_a_good_model_raises_no_alarm(direction: str) -> None:
     task = tasks(held)[direction]
     guess = np.random.default_rng(6).random((48, 48)) - 0.9 * np.eye(48)
     block, alarms = score_direction(
-        held, task, {"float": guess}, {"metadata_only": by_metadata(held)}, config=FEW
+        held,
+        task,
+        {"float": guess}.items(),
+        {"metadata_only": by_metadata(held)}.items(),
+        config=FEW,
     )
     assert alarms == []
     assert block["float"]["strict"]["recall_at_1"]["value"] > 0.7

@@ -102,7 +102,7 @@ def test_images_without_a_text_stay_in_the_gallery() -> None:
 
 def block(held: Gallery, direction: str, distance: Any) -> Any:
     task = tasks(held)[direction]
-    return score_direction(held, task, {"planted": distance}, {}, config=FEW)
+    return score_direction(held, task, {"planted": distance}.items(), (), config=FEW)
 
 
 @pytest.mark.parametrize("direction", [*CROSS, "image_to_image"])
@@ -144,7 +144,7 @@ def test_a_model_that_sees_only_words_never_passes_the_ceiling(held: Gallery, se
                 value, ceiling = found[name], bounds[figure]["ceiling"][name]
                 assert value is not None
                 assert value <= ceiling + 2e-6
-        _, alarms = score_direction(held, task, {"bits": distance}, {}, config=FEW)
+        _, alarms = score_direction(held, task, {"bits": distance}.items(), (), config=FEW)
         assert not alarms
 
 

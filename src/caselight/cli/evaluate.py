@@ -25,6 +25,8 @@ from caselight.data.filters import parse_filters
 from caselight.data.store import create_store
 from caselight.errors import UsageError
 from caselight.ingest import ingest
+from caselight.types import IngestReceipt
+from caselight.wire import receipt_json
 
 METRICS = {
     "recall_at_1": "R@1",
@@ -77,11 +79,15 @@ def evaluate(
     )
     with ExitStack() as stack:
         advance = stack.enter_context(progress())
-        place = home or stack.enter_context(_throw_away(data, map_ or [], settings, advance))
+        place, receipt = home, None
+        if place is None:
+            place, receipt = stack.enter_context(_throw_away(data, map_ or [], settings, advance))
         engine = stack.enter_context(
             open_engine(place, config=loaded.config, device=best_device(), progress=advance)
         )
         report = verb(engine, loaded, question, config=settings)
+    if receipt is not None:
+        report["ingest"] = receipt_json(receipt)
     if as_json:
         print_json(report)
     else:
@@ -94,7 +100,7 @@ def _throw_away(
     mapping: list[str],
     settings: Config,
     advance: Callable[[str, int, int], None],
-) -> Iterator[Path]:
+) -> Iterator[tuple[Path, IngestReceipt]]:
     """Ingest an archive into a home that lasts as long as the evaluation."""
     if data is None:
         raise UsageError("name --data")
@@ -109,9 +115,7 @@ def _throw_away(
                 clock=time.perf_counter,
                 on_studies=lambda done, total: advance("reading studies", done, total),
             )
-        if receipt.rejected:
-            advance(f"{len(receipt.rejected)} things refused", 0, len(receipt.rejected))
-        yield home
+        yield home, receipt
 
 
 def _show(report: dict[str, Any]) -> None:
@@ -120,6 +124,8 @@ def _show(report: dict[str, Any]) -> None:
         f"{report['n_images']} images, {report['n_images_without_text']} of them without a text",
         markup=False,
     )
+    if refused := report.get("ingest", {}).get("rejected"):
+        out.print(f"{len(refused)} things were refused and not scored; --json lists them")
     for direction in ("text_to_image", "image_to_text", "image_to_image"):
         block = report[direction]
         for figure in ("strict", "multi_positive"):

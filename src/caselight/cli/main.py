@@ -8,6 +8,7 @@ import typer
 from caselight import __version__
 from caselight.cli import demo_archive, doctor, evaluate, index, ingest, search, train
 from caselight.cli.common import err
+from caselight.data.system_errors import explained
 from caselight.errors import Error
 
 app = typer.Typer(
@@ -46,10 +47,9 @@ def main(
 def run() -> None:
     """Run the command line; every refusal is one sentence, a code and an exit status."""
     try:
-        app()
+        # What the system refuses outside the store, an unwritable --out for instance, ends here.
+        with explained():
+            app()
     except Error as error:
         err.print(f"caselight: {error.code}: {error}", markup=False)
         sys.exit(error.exit_status)
-    except KeyboardInterrupt:
-        err.print("caselight: stopped; the same command goes on where this one stopped")
-        sys.exit(130)

@@ -34,8 +34,11 @@ def train(
     overrides = list(set_ or ())
     if text is not None:
         overrides.append(f"train.text={text}")
-    overrides += [f"train.filters.{k}={v}" for k, v in parse_filters(filter_ or ()).items()]
     settings = read_config(config, overrides)
+    if filter_:
+        # Not as an override: there, 1e3 would be a number.
+        kept = settings.train.model_copy(update={"filters": parse_filters(filter_)})
+        settings = settings.model_copy(update={"train": kept})
     folder = out_ or home / DEFAULT_MODEL
     last: list[EpochLog] = []
     with progress() as advance:

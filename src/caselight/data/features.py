@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from caselight.data.store import explained
+from caselight.data.system_errors import explained
 
 
 class FeatureCache:

@@ -7,43 +7,22 @@ at any moment leaves a home that opens and goes on.
 """
 
 import contextlib
-import errno
 import hashlib
 import hmac
 import json
-import os
-import secrets
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from caselight.data.home_files import KEY_BYTES, VERSION, make_home
 from caselight.data.png_files import save_png, thumbnail
+from caselight.data.system_errors import explained
 from caselight.errors import StoreError
 from caselight.types import Image, Pixels, Rejected, Study
-
-VERSION = 1
-KEY_BYTES = 32
-
-SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE studies (
-  row INTEGER PRIMARY KEY AUTOINCREMENT, study_uid TEXT NOT NULL UNIQUE,
-  patient_key TEXT NOT NULL, source_digest TEXT NOT NULL, archive TEXT NOT NULL,
-  date TEXT, age INTEGER, sex TEXT, site TEXT, split TEXT NOT NULL, own_split INTEGER NOT NULL,
-  labels TEXT NOT NULL, sections TEXT NOT NULL, rejected TEXT NOT NULL);
-CREATE INDEX studies_by_patient ON studies (patient_key);
-CREATE TABLE images (
-  row INTEGER PRIMARY KEY AUTOINCREMENT,
-  study_row INTEGER NOT NULL REFERENCES studies (row) ON DELETE CASCADE, position INTEGER NOT NULL,
-  image_uid TEXT NOT NULL, digest TEXT NOT NULL, dhash TEXT NOT NULL,
-  caption TEXT, view TEXT, modality TEXT, UNIQUE (study_row, position));
-CREATE INDEX images_by_digest ON images (digest);
-"""
-
 
 _STUDIES = (
     "SELECT row, study_uid, patient_key, date, age, sex, site, split, own_split, labels, sections"
@@ -57,6 +36,7 @@ class Held:
     """What the store remembers of a study it has, to know it again."""
 
     source_digest: str
+    """Of all the archive says and of its files, the patient included."""
     archive: str
     rejected: tuple[Rejected, ...]
 
@@ -67,6 +47,8 @@ class NewStudy:
 
     study: Study
     held: Held
+    content_digest: str
+    """The same without the patient, so that it is equal in every home."""
 
 
 class Store:
@@ -111,12 +93,17 @@ class Store:
         return f"{rows['store_id']}:{rows['generation']}"
 
     def digest(self) -> str:
-        """SHA-256 over all studies' contents, whatever the order they came in."""
+        """SHA-256 over all studies, whatever the order they came in: one archive, one digest.
+
+        Patients count by who shares whom, not by pseudonym, so two homes of one archive agree.
+        """
         digest = hashlib.sha256()
-        for (value,) in self._rows(
-            "SELECT study_uid || ':' || source_digest FROM studies ORDER BY study_uid"
+        patients: dict[str, int] = {}
+        for uid, content, split, patient in self._rows(
+            "SELECT study_uid, content_digest, split, patient_key FROM studies ORDER BY study_uid"
         ):
-            digest.update(value.encode() + b"\n")
+            number = patients.setdefault(patient, len(patients))
+            digest.update(json.dumps([uid, content, split, number]).encode() + b"\n")
         return digest.hexdigest()
 
     # Writing --------------------------------------------------------------------------------
@@ -144,6 +131,59 @@ class Store:
             )
         return found
 
+    def splits_of(self, patient_keys: Iterable[str]) -> dict[str, str]:
+        """The split that patients of the home already have, the archive's own word first."""
+        found = {}
+        for key in patient_keys:
+            row = next(
+                self._rows(
+                    "SELECT split FROM studies WHERE patient_key = ?"
+                    " ORDER BY own_split DESC, row LIMIT 1",
+                    key,
+                ),
+                None,
+            )
+            if row is not None:
+                found[key] = row[0]
+        return found
+
+    def settle_splits(self) -> int:
+        """Give every patient one split: the archive's own where any of the studies has one.
+
+        Returns:
+            Patients whom archives put into two splits by their own word: these are left as they
+            are, for a person to mend.
+        """
+        own = (
+            "(SELECT o.split FROM studies o WHERE o.patient_key = studies.patient_key"
+            " AND o.own_split ORDER BY o.row LIMIT 1)"
+        )
+        with explained(), self._transaction():
+            changed = self._db.execute(
+                f"UPDATE studies SET split = {own} WHERE NOT own_split AND split != {own}"  # noqa: S608
+            ).rowcount
+            if changed:
+                self._advance()
+        torn = self._rows(
+            "SELECT COUNT(*) FROM (SELECT 1 FROM studies WHERE own_split GROUP BY patient_key"
+            " HAVING COUNT(DISTINCT split) > 1)"
+        )
+        return int(next(torn)[0])
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """Keep every other ingest out of this home; a killed one lets go by itself.
+
+        Raises:
+            StoreError: `store.locked`.
+        """
+        with contextlib.closing(
+            sqlite3.connect(self.home / "writer.sqlite", timeout=0.0, isolation_level=None)
+        ) as lock:
+            with explained():
+                lock.execute("BEGIN EXCLUSIVE")
+            yield
+
     def put(self, batch: Sequence[NewStudy]) -> None:
         """Add studies, or replace those of the same uid, in one transaction.
 
@@ -155,20 +195,24 @@ class Store:
         with explained(), self._transaction():
             for new in batch:
                 self._put_one(new)
-            self._db.execute(
-                "UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'generation'"
-            )
+            self._advance()
+
+    def _advance(self) -> None:
+        self._db.execute(
+            "UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'generation'"
+        )
 
     def _put_one(self, new: NewStudy) -> None:
         study = new.study
         self._db.execute("DELETE FROM studies WHERE study_uid = ?", (study.study_uid,))
         refusals = [{"file": r.file, "code": r.code, "reason": r.reason} for r in new.held.rejected]
         cursor = self._db.execute(
-            "INSERT INTO studies (study_uid, patient_key, source_digest, archive, date, age, sex,"
-            " site, split, own_split, labels, sections, rejected)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO studies (study_uid, patient_key, source_digest, content_digest, archive,"
+            " date, age, sex, site, split, own_split, labels, sections, rejected)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                study.study_uid, study.patient_key, new.held.source_digest, new.held.archive,
+                study.study_uid, study.patient_key, new.held.source_digest, new.content_digest,
+                new.held.archive,
                 study.date, study.age, study.sex, study.site, study.split, study.own_split,
                 json.dumps(study.labels), json.dumps(dict(study.sections)), json.dumps(refusals),
             ),
@@ -208,6 +252,9 @@ class Store:
         owner, group = next(by_study, (None, iter(())))
         for found in self._rows(f"{_STUDIES} ORDER BY row"):
             held = []
+            while owner is not None and owner < found[0]:
+                # Another process has replaced this study between the two passes.
+                owner, group = next(by_study, (None, iter(())))
             if owner == found[0]:
                 held = list(group)
                 owner, group = next(by_study, (None, iter(())))
@@ -265,9 +312,10 @@ def create_store(home: Path) -> Store:
         StoreError: when the folder holds something else, or cannot be written.
     """
     with explained():
-        home.mkdir(parents=True, exist_ok=True)
+        # Readable by its owner alone: it holds reports.
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not (home / "store.sqlite").exists():
-            _make(home)
+            make_home(home)
     return open_store(home)
 
 
@@ -277,9 +325,16 @@ def open_store(home: Path) -> Store:
     Raises:
         StoreError: `store.missing`, `store.newer_version` or `store.damaged`.
     """
-    if not (home / "store.sqlite").is_file() or not (home / "key").is_file():
+    if (home / "store.sqlite").is_file() and not (home / "key").is_file():
+        raise StoreError(
+            f"{home} has lost the file `key`; restore it from a copy: without it no patient is "
+            "known again",
+            code="store.damaged",
+        )
+    if not (home / "store.sqlite").is_file():
         raise StoreError(f"{home} is no home; run `caselight ingest PATH --home {home}` first")
-    store = Store(home)
+    with explained():
+        store = Store(home)
     try:
         rows = store._db.execute("SELECT value FROM meta WHERE key = 'version'").fetchone()
         version = int(rows[0])
@@ -300,33 +355,6 @@ def open_store(home: Path) -> Store:
     return store
 
 
-@contextlib.contextmanager
-def explained() -> Iterator[None]:
-    """Turn what the system says about locks and full disks into one sentence."""
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        if "locked" in str(error) or "busy" in str(error):
-            raise StoreError(
-                "another process is writing to this home; wait for it and try again",
-                code="store.locked",
-            ) from error
-        if "full" in str(error):
-            raise _full() from error
-        raise StoreError(
-            f"a database of the home cannot be used ({error}); restore the home from a copy, or "
-            "ingest into a new one (features.sqlite alone may be deleted: it is filled again)",
-            code="store.damaged",
-        ) from error
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise _full() from error
-        raise StoreError(
-            f"the home cannot be written ({error.strerror}); check its folder and permissions",
-            code="store.damaged",
-        ) from error
-
-
 def _study(found: Sequence[Any], images: Sequence[Sequence[Any]]) -> Study:
     _, uid, patient_key, date, age, sex, site, split, own_split, labels, sections = found
     return Study(
@@ -345,41 +373,3 @@ def _study(found: Sequence[Any], images: Sequence[Sequence[Any]]) -> Study:
         split=split,
         own_split=bool(own_split),
     )
-
-
-def _full() -> StoreError:
-    return StoreError(
-        "the disk is full; make room and run the same command again, it goes on where it stopped",
-        code="store.disk_full",
-    )
-
-
-def _make(home: Path) -> None:
-    """Make key and database under temporary names, the database last: it says "complete"."""
-    key = home / "key"
-    if not key.exists():
-        staged = home / f".key-{secrets.token_hex(4)}"
-        descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_bytes(KEY_BYTES))
-        _publish(staged, key)
-    staged = home / f".store-{secrets.token_hex(4)}"
-    with contextlib.closing(sqlite3.connect(staged)) as db:
-        db.executescript(SCHEMA)
-        meta = {"version": VERSION, "store_id": secrets.token_hex(8), "generation": 0}
-        db.executemany("INSERT INTO meta VALUES (?, ?)", [(k, str(v)) for k, v in meta.items()])
-        db.commit()
-    _publish(staged, home / "store.sqlite")
-
-
-def _publish(staged: Path, target: Path) -> None:
-    """Move a finished file into place unless another process was first: then its file stands."""
-    try:
-        os.link(staged, target)
-    except FileExistsError:
-        pass
-    except OSError:
-        # A file system without links: two processes that make one home at once may collide here.
-        if not target.exists():
-            staged.replace(target)
-    staged.unlink(missing_ok=True)

@@ -37,9 +37,9 @@ def study_texts(study: Study, field: TextField) -> dict[str, int | None]:
 
 def other_text(study: Study, image: Image, field: TextField) -> str | None:
     """The study's words besides the ones that `pair_text` takes: for the lexical baseline."""
-    used = pair_text(study, image, field) or ""
+    used = normalise_text(pair_text(study, image, field) or "")
     parts = [image.caption or "", *study.sections.values()]
-    rest = [part for part in parts if part and part not in used]
+    rest = [part for part in parts if part and normalise_text(part) not in used]
     return " ".join(rest) or None
 
 

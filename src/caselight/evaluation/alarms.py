@@ -70,8 +70,8 @@ def metadata_alarm(
         rng=np.random.default_rng(settings.seed),
         level=settings.level,
     )
-    if gap.low > 0:
-        return []
+    if gap.low > 0 or np.isnan(gap.low):
+        return []  # better than the metadata, or one patient alone, who cannot tell
     return [
         f"no better than metadata: {direction} float mAP@R less that of a match on modality, view "
         f"and site is {gap.value:.3f} ({gap.low:.3f} to {gap.high:.3f}); to someone who knows "

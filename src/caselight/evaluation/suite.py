@@ -1,6 +1,6 @@
 """Score one model on one split, in every reading and direction."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,12 +66,11 @@ def evaluate(
         "shortlist": config.evaluate.shortlist,
     }
     for task in make_tasks(gallery):
-        read = dict(read_model(model, features, task, shortlist=config.evaluate.shortlist))
         report[task.name], found = score_direction(
             gallery,
             task,
-            read,
-            dict(sanity_distances(gallery, task, model, features)),
+            read_model(model, features, task, shortlist=config.evaluate.shortlist),
+            sanity_distances(gallery, task, model, features),
             config=config,
         )
         alarms += found
@@ -91,8 +90,8 @@ def evaluate(
 def score_direction(
     gallery: Gallery,
     task: Task,
-    readings: Mapping[str, FloatArray | IntArray],
-    sanity: Mapping[str, FloatArray | IntArray],
+    readings: Iterable[tuple[str, FloatArray | IntArray]],
+    sanity: Iterable[tuple[str, FloatArray | IntArray]],
     *,
     config: Config,
 ) -> tuple[dict[str, Any], list[str]]:
@@ -101,7 +100,8 @@ def score_direction(
     Args:
         gallery: the split.
         task: the direction.
-        readings: name to distances [Q, M] of the model.
+        readings: names and distances [Q, M] of the model; taken one at a time, so that only one
+            is in memory.
         sanity: the same for rows that need no model.
         config: bootstrap settings.
     """
@@ -125,11 +125,11 @@ def score_direction(
         }
 
     alarms: list[str] = []
-    scored = {name: score_task(distance, task) for name, distance in readings.items()}
+    scored = {name: score_task(distance, task) for name, distance in readings}
     out: dict[str, Any] = {name: block(one) for name, one in scored.items()}
-    for name in readings:
+    for name in scored:
         alarms += ceiling_alarms(task.name, name, out[name])
-    plain = {name: score_task(distance, task) for name, distance in sanity.items()}
+    plain = {name: score_task(distance, task) for name, distance in sanity}
     out["sanity"] = {name: block(one) for name, one in plain.items()}
     if "float" in scored and "metadata_only" in plain:
         alarms += metadata_alarm(

@@ -4,7 +4,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from caselight.config import Config, TextField
 from caselight.data.filters import check_filters, matches
+from caselight.data.system_errors import explained
 from caselight.data.texts import normalise_text, pair_text
 from caselight.engine import Engine
 from caselight.models.checkpoint import image_identity, save_checkpoint, text_identity
@@ -61,16 +62,22 @@ def train(
     """
     start = clock()
     settings = config.train
+    check_filters(settings.filters)
+    # Asked for now, not after an hour.
+    with explained():
+        out.mkdir(parents=True, exist_ok=True)
+        probe = out / f"{PARTIAL}.new"
+        probe.touch()
+        probe.unlink()
     texts: dict[str, list[str]] = {"train": [], "val": []}
     digests: dict[str, list[str]] = {"train": [], "val": []}
-    check_filters(settings.filters)
     for split, digest, text in _paired(engine, settings.text, settings.filters):
         if split in texts:
             texts[split].append(text)
             digests[split].append(digest)
     train_pairs, val_pairs = (_pairs(engine, digests[s], texts[s]) for s in ("train", "val"))
     data_digest = engine.store.digest()
-    identity = _identity(engine, config, digests["train"], texts["train"])
+    identity = _identity(engine, config, digests, texts)
     logs: list[EpochLog] = []
 
     def log(epoch: EpochLog) -> None:
@@ -125,11 +132,16 @@ def _pairs(engine: Engine, digests: list[str], texts: list[str]) -> Pairs:
     )
 
 
-def _identity(engine: Engine, config: Config, digests: list[str], texts: list[str]) -> str:
+def _identity(
+    engine: Engine,
+    config: Config,
+    digests: dict[str, list[str]],
+    texts: dict[str, list[str]],
+) -> str:
     said: list[Any] = [
         config.model_dump(mode="json", include={"towers", "model", "loss", "train"}),
-        image_identity(engine.image_tower).input_digest,
-        text_identity(engine.text_tower).input_digest,
+        asdict(image_identity(engine.image_tower)),
+        asdict(text_identity(engine.text_tower)),
         digests,
         texts,
     ]
