@@ -63,8 +63,23 @@ def set_page(name: str, block: dict[str, Any]) -> list[str]:
             for k in (1, 5, 10, 50)
         ]
         lines.append(f"| *{limit}* | " + " | ".join(cells) + " | |")
-    lines += ["", *more(block)]
+    lines += ["", *warnings(block), *more(block)]
     return lines
+
+
+def warnings(block: dict[str, Any]) -> list[str]:
+    """What a reader must know before comparing rows."""
+    lines = []
+    for direction in CROSS:
+        found = block["readings"]["float"][direction]["strict"]["recall_at_10"]
+        chance = block["limits"][direction]["strict"]["chance"]["recall_at_10"]
+        if found["low"] <= chance:
+            lines.append(
+                f"**{direction.replace('_', ' ').capitalize()}: the interval of `float` reaches "
+                f"chance ({100 * found['low']:.1f} to {100 * found['high']:.1f} against "
+                f"{100 * chance:.1f}).** Differences between rows mean nothing in this direction."
+            )
+    return [*lines, ""] if lines else []
 
 
 def ordered(readings: dict[str, Any]) -> list[str]:
