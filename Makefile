@@ -49,7 +49,7 @@ golden: setup ## rewrite the golden files and show the difference
 	@git --no-pager diff --stat tests/golden
 
 bench: setup ## run the benchmarks; one JSON line a result under benchmarks/results
-	@for file in benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done
+	@for file in benchmarks/bench_*.py benchmarks/speed_page.py; do $(BIN)/python $$file || exit 1; done
 
 results: setup ## write docs/results from the data in CASELIGHT_DATA
 	@$(BIN)/python benchmarks/results_retrieval.py
