@@ -288,3 +288,10 @@ def test_the_watched_recall_is_the_metric(seed: int, n: int, binary: bool) -> No
 def strict_recall(distance: Any, own: Any) -> float:
     scores = score_queries(distance, own, ks=(10,))
     return float(np.mean(scores.recall_at[10]))
+
+
+def test_a_head_does_not_depend_on_which_others_are_trained(tmp_path: Path) -> None:
+    alone = fresh(tmp_path, ("model.bits", [16]))
+    together = fresh(tmp_path, ("model.bits", [16, 32, 64]))
+    assert set(alone) < set(together)
+    assert all(torch.equal(alone[name], together[name]) for name in alone)

@@ -64,8 +64,14 @@ class Tower(nn.Module):
         super().__init__()
         self.register_buffer("mean", torch.zeros(n_in))
         self.register_buffer("std", torch.ones(n_in))
+        # A generator of its own for every head: no head depends on which others there are.
+        base = draw_seed(generator)
         self.embed = Head(
-            n_in, settings.embed_dim, settings=settings, normalise=False, generator=generator
+            n_in,
+            settings.embed_dim,
+            settings=settings,
+            normalise=False,
+            generator=torch.Generator().manual_seed(base),
         )
         self.code = nn.ModuleDict(
             {
@@ -74,7 +80,7 @@ class Tower(nn.Module):
                     n_bits,
                     settings=settings,
                     normalise=settings.normalise_bits,
-                    generator=generator,
+                    generator=torch.Generator().manual_seed(base + n_bits),
                 )
                 for n_bits in settings.bits
             }
@@ -104,6 +110,11 @@ class Heads(nn.Module):
         super().__init__()
         self.image = Tower(image_dim, settings=settings, generator=generator)
         self.text = Tower(text_dim, settings=settings, generator=generator)
+
+
+def draw_seed(generator: torch.Generator) -> int:
+    """Draw a seed for a generator that depends on this one; below 2**53, with room to add to."""
+    return int(torch.randint(2**53, (1,), generator=generator))
 
 
 def _empty_linear(n_in: int, n_out: int) -> nn.Linear:

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from caselight.config import LossSettings
 from caselight.losses import bit_balance, infonce, quantization
-from caselight.models.heads import Head, Heads
+from caselight.models.heads import Head, Heads, draw_seed
 from caselight.train.pairs import PairTensors
 
 Objective = Callable[[Tensor, float, torch.Generator], dict[str, Tensor]]
@@ -38,9 +38,12 @@ def hash_objective(heads: Heads, pairs: PairTensors, loss: LossSettings) -> Obje
     def terms(rows: Tensor, sharpness: float, generator: torch.Generator) -> dict[str, Tensor]:
         same = pairs.same(rows)
         out: dict[str, Tensor] = {}
+        base = draw_seed(generator)
         for width in heads.image.code:
-            image = _relax(heads.image.code[width], pairs.image[rows], sharpness, generator)
-            text = _relax(heads.text.code[width], pairs.text[rows], sharpness, generator)
+            # Its own dropout, so that a width comes out the same whichever others are trained.
+            own = torch.Generator().manual_seed(base + int(width))
+            image = _relax(heads.image.code[width], pairs.image[rows], sharpness, own)
+            text = _relax(heads.text.code[width], pairs.text[rows], sharpness, own)
             scale = math.sqrt(int(width))
             parts = infonce(image / scale, text / scale, same, temperature=loss.hash_temperature)
             parts["quantization"] = loss.quantization * quantization(image, text)["quantization"]
