@@ -20,9 +20,8 @@ def page(results: dict[str, Any]) -> str:
         "averaged. `R@k` is the chance that the one right answer (strict) stands among the first "
         "k. *Ratio* is Recall@10 over that of `float`, paired by query, over both directions and "
         "all seeds. `tanh_sign`, `itq` and `cca` are baselines trained in the same run: the sign "
-        "of a tanh head trained without any hash term, ITQ of the float embedding (`itq_centred`: each "
-        "modality about its own mean, as our heads start), and the sign "
-        "of canonical correlates of the features (its ridge chosen on the validation split). All "
+        "of a tanh head trained without any hash term, ITQ of the float embedding (`itq_centred`: "
+        "each modality about its own mean, as our heads start), and the sign of canonical correlates of the features (its ridge chosen on the validation split). All "
         "choices were made on training and validation patients; see "
         "[experiments](../experiments.md).",
         "",
@@ -106,8 +105,8 @@ def ordered(readings: dict[str, Any]) -> list[str]:
 def overview(results: dict[str, Any]) -> list[str]:
     """What most readers come for."""
     lines = [
-        "| set | float R@10, text to image / image to text | 128 bits to float | ITQ | ITQ, centred "
-        "| sign of a tanh head | CCA |",
+        "| set | float R@10, text to image / image to text | 128 bits to float | ITQ | "
+        "ITQ, centred | sign of a tanh head | CCA |",
         "|---|---|---|---|---|---|---|",
     ]
     for name, block in results["sets"].items():
