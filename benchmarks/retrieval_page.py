@@ -21,9 +21,9 @@ def page(results: dict[str, Any]) -> str:
         "k. *Ratio* is Recall@10 over that of `float`, paired by query, over both directions and "
         "all seeds. `tanh_sign`, `itq` and `cca` are baselines trained in the same run: the sign "
         "of a tanh head trained without any hash term, ITQ of the float embedding (`itq_centred`: "
-        "each modality about its own mean, as our heads start), and the sign of canonical correlates of the features (its ridge chosen on the validation split). All "
-        "choices were made on training and validation patients; see "
-        "[experiments](../experiments.md).",
+        "each modality about its own mean, as our heads start), and the sign of canonical "
+        "correlates of the features (its ridge chosen on the validation split). All choices were "
+        "made on training and validation patients; see [experiments](../experiments.md).",
         "",
     ]
     lines += overview(results)
