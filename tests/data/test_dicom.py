@@ -207,7 +207,7 @@ def test_byte_orders_and_deflation_give_the_same_picture() -> None:
 def test_a_deflated_file_may_not_fill_the_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("caselight.data.dicom._MOST_INFLATED", 10_000)
+    monkeypatch.setattr("caselight.data.dicom.headers._MOST_INFLATED", 10_000)
     path = shipped("image_dfl.dcm")
     assert pydicom.dcmread(path).file_meta.TransferSyntaxUID == DeflatedExplicitVRLittleEndian
     assert zlib.MAX_WBITS == 15

@@ -1,0 +1,17 @@
+"""DICOM: headers read without trusting them, folders as studies, frames as pictures.
+
+Start with `folder.open_dicom_folder` for studies and `frames.read_dicom_pixels` for pixels.
+"""
+
+from caselight.data.dicom.folder import DicomFolder, archive_files, open_dicom_folder
+from caselight.data.dicom.frames import read_dicom_pixels
+from caselight.data.dicom.headers import is_dicom, read_head
+
+__all__ = [
+    "DicomFolder",
+    "archive_files",
+    "is_dicom",
+    "open_dicom_folder",
+    "read_dicom_pixels",
+    "read_head",
+]
