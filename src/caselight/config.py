@@ -10,13 +10,15 @@ import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from caselight.errors import ConfigError
+from caselight.types import Window
 
 TextField = Literal["auto", "caption", "report", "findings", "impression", "indication", "notes"]
+Pooling = Literal["none", "mean", "max"]
 
 
 class _Settings(BaseModel):
@@ -35,6 +37,16 @@ class IngestSettings(_Settings):
     """Studies written in one transaction."""
     max_pixels: int = Field(100_000_000, ge=1)
     """Pictures with more pixels than this are refused before they are decoded."""
+    stack_frames: Annotated[int, Field(ge=1)] | Literal["all"] = 3
+    """Slices or frames taken of each stack: `all`, or so many, each from the middle of its share;
+    1 is the middle one."""
+    ct_windows: tuple[Window, ...] = ("lung", "soft-tissue", "bone")
+    """Each CT slice becomes one picture for each of these; `file` is the window it came with."""
+    trust: Literal["header", "manifest"] = "header"
+    """Which is right where a manifest and a DICOM header disagree on view, laterality, modality,
+    date, age or sex."""
+    for_processing: Literal["refuse", "keep"] = "refuse"
+    """What becomes of raw detector data (presentation intent FOR PROCESSING)."""
     thumbnail_px: int = Field(192, ge=16, le=1024)
     """Longer side of a thumbnail."""
     val_percent: int = Field(10, ge=0, le=50)
@@ -52,6 +64,8 @@ class TowerSettings(_Settings):
     """A built-in name, or `transformers:NAME_OR_PATH` for any text model."""
     trim_fraction: float = Field(0.06, ge=0.0, le=0.4)
     """Cut off the top and the bottom of every picture, where names and watermarks are burned in."""
+    stack_pool: Pooling = "mean"
+    """How the pictures of one stack become one vector; `none` keeps each by itself."""
     max_tokens: int = Field(256, ge=8, le=8192)
     """Longer texts are cut; how many were is counted."""
     batch_images: int = Field(16, ge=1)

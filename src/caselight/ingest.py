@@ -169,7 +169,9 @@ def _read(
 
 
 def _read_image(image: SourceImage, store: Store, settings: IngestSettings) -> Image:
-    pixels = read_pixels(image.path, max_pixels=settings.max_pixels)
+    pixels = read_pixels(
+        image.path, max_pixels=settings.max_pixels, frame=image.frame, window=image.window
+    )
     digest = pixel_digest(pixels)
     store.put_pixels(digest, pixels, thumbnail_px=settings.thumbnail_px)
     return Image(
@@ -179,6 +181,9 @@ def _read_image(image: SourceImage, store: Store, settings: IngestSettings) -> I
         caption=image.caption,
         view=image.view,
         modality=image.modality,
+        laterality=image.laterality,
+        stack=image.stack,
+        window=image.window,
     )
 
 

@@ -17,8 +17,11 @@ Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 Target = Literal["study", "image", "report"]
 Kind = Literal["image", "report"]
 
-SECTIONS = ("findings", "impression", "indication", "notes")
+SECTIONS = ("findings", "impression", "indication", "comparison", "technique", "notes")
 """The sections a report may have; a caption belongs to one image and lives there."""
+
+Window = Literal["file", "lung", "soft-tissue", "bone"]
+"""How a CT slice becomes grey: by the file's own window, or by one of three fixed ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +36,14 @@ class SourceImage:
     view: str | None = None
     """"PA", "AP", "LATERAL", a plane, ...: as the archive spells it."""
     modality: str | None = None
+    laterality: str | None = None
+    """"L", "R" or "B", as DICOM spells it; the patient's own side."""
+    stack: str | None = None
+    """Equal for the slices or frames of one series of one study; None for a single picture."""
+    frame: int | None = None
+    """Which frame of the file, from 0; None for a file with one."""
+    window: Window | None = None
+    """For CT; None for everything else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +55,8 @@ class SourceStudy:
     images: tuple[SourceImage, ...] = ()
     sections: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Keys among `SECTIONS`; empty sections are left out."""
+    names: tuple[str, ...] = field(default=(), repr=False)
+    """Names of people that the archive knows, to be taken out of the sections."""
     labels: tuple[str, ...] = ()
     date: str | None = None
     """ISO 8601 day, or what the archive says."""
@@ -77,6 +90,12 @@ class Image:
     caption: str | None
     view: str | None
     modality: str | None
+    laterality: str | None = None
+    """"L", "R" or "B": the patient's own side."""
+    stack: str | None = None
+    """Equal for the slices or frames of one series; None for a single picture."""
+    window: Window | None = None
+    """For CT: how Hounsfield units became grey."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ _AGE = re.compile(r"(\d{1,3})(?:\.\d*)?|(\d{3})([YMWD])")
 _AGE_UNITS_A_YEAR = {"Y": 1.0, "M": 12.0, "W": 365.25 / 7, "D": 365.25}
 _DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[T ].*)?|(\d{4})(\d{2})(\d{2})")
 _SEXES = {"m": "M", "male": "M", "f": "F", "female": "F", "o": "O", "other": "O"}
+_SIDES = {"l": "L", "left": "L", "r": "R", "right": "R", "b": "B", "both": "B", "bilateral": "B"}
 _SEX_UNKNOWN = frozenset({"u", "unknown", "n/a"})
 _SPLITS = {
     "train": "train",
@@ -113,6 +114,16 @@ def read_sex(value: object) -> str | None:
     return _SEXES[text.casefold()]
 
 
+def read_laterality(value: object) -> str | None:
+    """Side as "L", "R" or "B"; None where it is missing or said to be unpaired."""
+    text = read_text(value)
+    if text is None or text.casefold() in ("u", "unpaired"):
+        return None
+    if text.casefold() not in _SIDES:
+        raise ValueError("L, R or B")
+    return _SIDES[text.casefold()]
+
+
 def read_split(value: object) -> str | None:
     """Split as "train", "val" or "test"; "valid", "validation" and "dev" mean "val"."""
     text = read_text(value)
@@ -173,6 +184,8 @@ COLUMNS = (
     Column(name="findings", meaning="Report section: what is seen.", read=read_text),
     Column(name="impression", meaning="Report section: what it means.", read=read_text),
     Column(name="indication", meaning="Report section: why it was taken.", read=read_text),
+    Column(name="comparison", meaning="Report section: what it was compared with.", read=read_text),
+    Column(name="technique", meaning="Report section: how it was taken.", read=read_text),
     Column(name="notes", meaning="Any other text about the study.", read=read_text),
     Column(name="caption", meaning="Text that speaks of this image alone.", read=read_text),
     Column(
@@ -187,6 +200,11 @@ COLUMNS = (
     ),
     Column(name="sex", meaning="M, F or O; empty or unknown is allowed.", read=read_sex),
     Column(name="view", meaning="View or plane of this image, such as PA.", read=read_text),
+    Column(
+        name="laterality",
+        meaning="The patient's own side that this image shows: L, R or B.",
+        read=read_laterality,
+    ),
     Column(name="modality", meaning="Modality of this image, such as CT.", read=read_text),
     Column(name="site", meaning="Hospital or source the study comes from.", read=read_text),
     Column(

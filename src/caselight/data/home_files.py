@@ -8,7 +8,7 @@ from pathlib import Path
 
 from caselight.errors import StoreError
 
-VERSION = 1
+VERSION = 2
 KEY_BYTES = 32
 
 SCHEMA = """
@@ -24,9 +24,20 @@ CREATE TABLE images (
   row INTEGER PRIMARY KEY AUTOINCREMENT,
   study_row INTEGER NOT NULL REFERENCES studies (row) ON DELETE CASCADE, position INTEGER NOT NULL,
   image_uid TEXT NOT NULL, digest TEXT NOT NULL, dhash TEXT NOT NULL,
-  caption TEXT, view TEXT, modality TEXT, UNIQUE (study_row, position));
+  caption TEXT, view TEXT, modality TEXT, laterality TEXT, stack TEXT, window TEXT,
+  UNIQUE (study_row, position));
 CREATE INDEX images_by_digest ON images (digest);
 """
+
+
+UPGRADES = {
+    1: (
+        "ALTER TABLE images ADD COLUMN laterality TEXT",
+        "ALTER TABLE images ADD COLUMN stack TEXT",
+        "ALTER TABLE images ADD COLUMN window TEXT",
+    ),
+}
+"""Version of a store to the statements that make it the next one."""
 
 
 def make_home(home: Path) -> None:

@@ -209,6 +209,7 @@ class _Reader:
             caption=cells["caption"],
             view=cells["view"],
             modality=cells["modality"],
+            laterality=cells["laterality"],
         )
         return image, key
 

@@ -16,7 +16,7 @@ from PIL import Image, JpegImagePlugin, PngImagePlugin
 
 from caselight.data.dicom import is_dicom, read_dicom_pixels, read_head
 from caselight.errors import DataError
-from caselight.types import Pixels
+from caselight.types import Pixels, Window
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 DICOM_SUFFIXES = (".dcm", ".dicom")
@@ -40,7 +40,9 @@ _DECODE_ERRORS = (OSError, SyntaxError, ValueError, IndexError, struct.error, zl
 _DAMAGED = "the file is cut short or damaged ({}); copy it again from its source"
 
 
-def read_pixels(path: Path, *, max_pixels: int) -> Pixels:
+def read_pixels(
+    path: Path, *, max_pixels: int, frame: int | None = None, window: Window | None = None
+) -> Pixels:
     """Read one PNG, JPEG or DICOM file.
 
     A PNG keeps its depth: 1, 2 and 4 bits expand to 8 (black to 0, white to 255), palettes to RGB,
@@ -54,6 +56,8 @@ def read_pixels(path: Path, *, max_pixels: int) -> Pixels:
     Args:
         path: named .png, .jpg or .jpeg, or a DICOM file.
         max_pixels: the most pixels, height times width; judged from the header, before decoding.
+        frame: of a DICOM file with several, from 0.
+        window: of a CT slice.
 
     Returns:
         u8 or u16, [H, W] grey or [H, W, 3] RGB, contiguous and writable.
@@ -65,7 +69,7 @@ def read_pixels(path: Path, *, max_pixels: int) -> Pixels:
     """
     kind = _kind(path)
     if kind == "DICOM":
-        return read_dicom_pixels(path, max_pixels=max_pixels)
+        return read_dicom_pixels(path, max_pixels=max_pixels, frame=frame, window=window)
     data = path.read_bytes()
     if kind == "PNG":
         return _read_png(data, max_pixels)

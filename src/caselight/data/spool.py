@@ -5,7 +5,7 @@ import os
 import sqlite3
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -64,12 +64,7 @@ class Spool:
 
     def add(self, row: Row) -> None:
         """Take one row, or refuse it when another row has its image."""
-        image = row.image
-        shape = (
-            None
-            if image is None
-            else [str(image.path), image.name, image.caption, image.view, image.modality]
-        )
+        shape = None if row.image is None else {**asdict(row.image), "path": str(row.image.path)}
         payload = json.dumps([shape, row.patient_id, dict(row.fields)], sort_keys=True)
         patient, split = row.patient_id, row.fields.get("split")
         # As bytes, since a path need not be text.
@@ -112,7 +107,7 @@ class Spool:
                 study,
                 row.place,
                 key,
-                image is not None or row.outside,
+                row.image is not None or row.outside,
                 patient,
                 split,
                 payload,
@@ -242,12 +237,7 @@ def _study(name: str, rows: Sequence[Any]) -> SourceStudy:
         for key, value in fields.items():
             merged.setdefault(key, value)
         if shape is not None:
-            path, image_name, caption, view, modality = shape
-            images.append(
-                SourceImage(
-                    path=Path(path), name=image_name, caption=caption, view=view, modality=modality
-                )
-            )
+            images.append(SourceImage(**{**shape, "path": Path(shape["path"])}))
     return SourceStudy(
         study_id=name,
         patient_id=patient_id,

@@ -12,13 +12,13 @@ import hmac
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from caselight.data.home_files import KEY_BYTES, VERSION, make_home
+from caselight.data.home_files import KEY_BYTES, UPGRADES, VERSION, make_home
 from caselight.data.png_files import save_png, thumbnail
 from caselight.data.system_errors import explained
 from caselight.errors import StoreError
@@ -28,7 +28,8 @@ _STUDIES = (
     "SELECT row, study_uid, patient_key, date, age, sex, site, split, own_split, labels, sections"
     " FROM studies"
 )
-_IMAGES = "SELECT study_row, image_uid, digest, dhash, caption, view, modality FROM images"
+_IMAGE_FIELDS = tuple(field.name for field in fields(Image))
+_IMAGES = f"SELECT study_row, {', '.join(_IMAGE_FIELDS)} FROM images"  # noqa: S608 (our names)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,13 +219,22 @@ class Store:
             ),
         )  # fmt: skip
         self._db.executemany(
-            "INSERT INTO images (study_row, position, image_uid, digest, dhash, caption, view,"
-            " modality) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT INTO images (study_row, position, {', '.join(_IMAGE_FIELDS)})"  # noqa: S608
+            f" VALUES ({', '.join('?' * (2 + len(_IMAGE_FIELDS)))})",
             [
-                (cursor.lastrowid, i, m.image_uid, m.digest, m.dhash, m.caption, m.view, m.modality)
-                for i, m in enumerate(study.images)
+                (cursor.lastrowid, i, *(getattr(image, name) for name in _IMAGE_FIELDS))
+                for i, image in enumerate(study.images)
             ],
         )
+
+    def upgrade(self, version: int) -> None:
+        """Turn the store of a version into one of the next, unless another process just did."""
+        with self._transaction():
+            (found,) = self._db.execute("SELECT value FROM meta WHERE key = 'version'").fetchone()
+            if int(found) == version:
+                for statement in UPGRADES[version]:
+                    self._db.execute(statement)
+                self._db.execute("UPDATE meta SET value = ? WHERE key = 'version'", (version + 1,))
 
     def put_pixels(self, digest: str, pixels: Pixels, *, thumbnail_px: int) -> None:
         """Write a picture and its thumbnail under the digest of its pixels, unless they exist."""
@@ -352,6 +362,9 @@ def open_store(home: Path) -> Store:
             f"{VERSION}); upgrade Caselight",
             code="store.newer_version",
         )
+    for older in range(version, VERSION):
+        with explained():
+            store.upgrade(older)
     return store
 
 
@@ -360,10 +373,7 @@ def _study(found: Sequence[Any], images: Sequence[Sequence[Any]]) -> Study:
     return Study(
         study_uid=uid,
         patient_key=patient_key,
-        images=tuple(
-            Image(image_uid=i[1], digest=i[2], dhash=i[3], caption=i[4], view=i[5], modality=i[6])
-            for i in images
-        ),
+        images=tuple(Image(**dict(zip(_IMAGE_FIELDS, i[1:], strict=True))) for i in images),
         sections=json.loads(sections),
         labels=tuple(json.loads(labels)),
         date=date,

@@ -18,7 +18,7 @@ from caselight.data.dicom.headers import DAMAGE, open_header
 from caselight.data.dicom.windows import displayed, unsupported
 from caselight.data.spool import printable
 from caselight.errors import DataError
-from caselight.types import Pixels
+from caselight.types import Pixels, Window
 
 _PLAIN = (
     ImplicitVRLittleEndian,
@@ -47,7 +47,9 @@ _PIXEL_TAGS = (
 )
 
 
-def read_dicom_pixels(path: Path, *, max_pixels: int) -> Pixels:
+def read_dicom_pixels(
+    path: Path, *, max_pixels: int, frame: int | None = None, window: Window | None = None
+) -> Pixels:
     """Read the picture of one plain DICOM file.
 
     8-bit RGB and 8-bit grey without window or rescaling come as they are. Any other grey picture is

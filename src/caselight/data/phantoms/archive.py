@@ -1,51 +1,20 @@
 """Write an archive of phantom studies: pictures, reports, and the truth behind both."""
 
-import datetime
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from caselight.data.phantoms.anatomy import Anatomy, draw_anatomy
-from caselight.data.phantoms.findings import State, draw_course
+from caselight.data.phantoms.patients import Case, draw_cases
 from caselight.data.phantoms.radiograph import SITES, render_lateral, render_pa
-from caselight.data.phantoms.reports import Dictation, dictate
 from caselight.errors import DataError, UsageError
 
 MIN_SIZE = 64
 """Pixels; below this a nodule is less than two pixels wide."""
-
-_LATERAL = 0.2
-"""Chance that a study has a second image, from the side."""
-
-_STUDIES_OF_A_PATIENT = (0.45, 0.25, 0.18, 0.12)
-"""Chance of one to four studies."""
-
-_FIRST_DAY = datetime.date(2015, 1, 1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """One phantom study before its pictures are drawn."""
-
-    patient: int
-    number: int
-    """Place among the studies of its patient, from 0."""
-    sex: Literal["F", "M"]
-    age: int
-    """Whole years on the day of the study."""
-    site: str
-    """One of `radiograph.SITES`."""
-    date: datetime.date
-    anatomy: Anatomy
-    state: State
-    dictation: Dictation
-    views: tuple[Literal["PA", "LATERAL"], ...]
 
 
 def write_archive(
@@ -102,46 +71,6 @@ def write_archive(
     _write_lines(out / "records.jsonl", records)
 
 
-def draw_cases(seed: int) -> Iterator[Case]:
-    """Phantom studies without end, patient by patient, each patient's oldest first."""
-    patient = 0
-    while True:
-        yield from draw_patient(seed, patient)
-        patient += 1
-
-
-def draw_patient(seed: int, patient: int) -> list[Case]:
-    """Invent one patient: a body that stays, one to four studies months apart."""
-    rng = np.random.default_rng([seed, patient])
-    sex: Literal["F", "M"] = "F" if rng.uniform() < 0.48 else "M"
-    age = int(np.clip(rng.normal(58.0, 17.0), 18, 92))
-    site = tuple(SITES)[int(rng.integers(len(SITES)))]
-    anatomy = draw_anatomy(rng, sex=sex, age=age)
-    date = _FIRST_DAY + datetime.timedelta(days=int(rng.integers(0, 7 * 365)))
-    birthday = date - datetime.timedelta(days=age * 365.25 + float(rng.uniform(0.0, 364.0)))
-    n_studies = 1 + int(rng.choice(len(_STUDIES_OF_A_PATIENT), p=_STUDIES_OF_A_PATIENT))
-    cases = []
-    for number, state in enumerate(draw_course(rng, n_studies=n_studies)):
-        if number > 0:
-            date += datetime.timedelta(days=int(rng.integers(60, 420)))
-        words = np.random.default_rng([seed, patient, number, 0])
-        cases.append(
-            Case(
-                patient=patient,
-                number=number,
-                sex=sex,
-                age=int((date - birthday).days / 365.25),
-                site=site,
-                date=date,
-                anatomy=anatomy,
-                state=state,
-                dictation=dictate(state, has_prior=number > 0, rng=words),
-                views=("PA", "LATERAL") if rng.uniform() < _LATERAL else ("PA",),
-            )
-        )
-    return cases
-
-
 def render_case(case: Case, *, seed: int, size: int) -> dict[str, NDArray[np.uint8]]:
     """Draw the pictures of one study: view to u8[size, size], the frontal one first."""
     films: dict[str, NDArray[np.uint8]] = {}
@@ -166,7 +95,7 @@ def _record(case: Case, *, study_id: str, image: str, view: str) -> dict[str, An
         "findings": case.dictation.findings,
         "impression": case.dictation.impression,
         "indication": case.dictation.indication,
-        "labels": [finding.name for finding in case.state.findings] or ["normal"],
+        "labels": list(dict.fromkeys(f.name for f in case.state.findings)) or ["normal"],
         "age": case.age,
         "sex": case.sex,
         "view": view,
@@ -183,12 +112,16 @@ def _truth(case: Case, *, study_id: str) -> dict[str, Any]:
                 "name": finding.name,
                 "side": finding.side,
                 "zone": finding.zone,
+                "kind": finding.kind,
                 "size": finding.size,
                 "severity": finding.severity,
                 "size_mm": finding.size_mm,
                 "change": finding.change,
+                "certainty": certainty,
             }
-            for finding in case.state.findings
+            for finding, certainty in zip(
+                case.state.findings, case.dictation.certainty, strict=True
+            )
         ],
         "resolved": [finding.name for finding in case.state.resolved],
     }

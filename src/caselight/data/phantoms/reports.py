@@ -57,6 +57,9 @@ class Dictation:
     """One or two sentences."""
     indication: str
     """What the referrer wrote, which may ask about what is not there."""
+    comparison: str | None = None
+    technique: str | None = None
+    certainty: tuple[str, ...] = ()
 
 
 def dictate(state: State, *, has_prior: bool, rng: np.random.Generator) -> Dictation:
@@ -70,12 +73,21 @@ def dictate(state: State, *, has_prior: bool, rng: np.random.Generator) -> Dicta
         has_prior: whether the patient has an earlier study.
         rng: chooses the author and the words.
     """
+    from dataclasses import replace
+    keep = lambda fs: tuple(f for f in fs if f.name in FOUND and f.kind in (None, "pacemaker"))
+    certainty = ("sure",) * len(state.findings)
+    state = replace(state, findings=keep(state.findings), resolved=keep(state.resolved))
     style = STYLES[int(rng.integers(len(STYLES)))]
     return Dictation(
         findings=_findings(state, style, rng, has_prior=has_prior),
         impression=_impression(state, style, rng),
         indication=_indication(state, rng),
+        certainty=certainty,
     )
+
+
+def render_text(case) -> str:
+    return f"Accession: {case.accession}\n\nFINDINGS:\n{case.dictation.findings}\n"
 
 
 def _pick(rng: np.random.Generator, choices: Sequence[str]) -> str:
@@ -104,7 +116,7 @@ def _fill(template: str, finding: Finding, style: Style, rng: np.random.Generato
         lobe = f"{side}{str(finding.zone)[:1].upper()}L"
     mm = finding.size_mm or 0
     measure = f"{mm} mm" if rng.uniform() < 0.6 else f"{mm / 10:.1f} cm"
-    degree = _pick(rng, DEGREES[finding.severity])
+    degree = _pick(rng, DEGREES[finding.severity or "mild"])
     return template.format(degree=degree, side=side, lobe=lobe, mm=measure)
 
 
