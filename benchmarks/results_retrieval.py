@@ -152,7 +152,11 @@ def run_set(
                 on_epoch=lambda _: None,
             )
             gallery = read_gallery(
-                engine.store, split=split, text=config.train.text, filters=data.filters
+                engine.store,
+                split=split,
+                text=config.train.text,
+                filters=data.filters,
+                pool=engine.towers.stack_pool,
             )
             features = gallery_features(engine, gallery)
             pairs = training_pairs(engine, data)
@@ -238,7 +242,9 @@ def cached(engine: Engine, data: DataSet) -> None:
 def gallery_of(engine: Engine, data: DataSet, split: str) -> Gallery:
     """The images of one split."""
     text = Config.from_mapping({"train": {"text": data.text}}).train.text
-    return read_gallery(engine.store, split=split, text=text, filters=data.filters)
+    return read_gallery(
+        engine.store, split=split, text=text, filters=data.filters, pool=engine.towers.stack_pool
+    )
 
 
 def training_pairs(

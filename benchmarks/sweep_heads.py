@@ -122,7 +122,11 @@ def folds(engine: Engine, config: Config) -> Any:
     entries = []
     for split in ("train", "val"):
         part = read_gallery(
-            engine.store, split=split, text=config.train.text, filters=config.train.filters
+            engine.store,
+            split=split,
+            text=config.train.text,
+            filters=config.train.filters,
+            pool=engine.towers.stack_pool,
         )
         entries += [part.entries[i] for i in part.with_text]
     gallery = Gallery(tuple(entries))

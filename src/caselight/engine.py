@@ -66,6 +66,23 @@ class Engine:
             self.progress("encoding pictures", len(batch), len(missing))
         return _stack([found[d] for d in digests], self.image_tower.dim)
 
+    def picture_features(self, groups: Sequence[tuple[str, ...]]) -> NDArray[np.float32]:
+        """Features of pictures, each pooled over its images' digests, f32[N, image_dim]."""
+        flat = self.image_features([digest for group in groups for digest in group])
+        ends = np.cumsum([len(group) for group in groups])[:-1]
+        parts = np.split(flat, ends) if groups else []
+        return _stack([self.pooled(part) for part in parts], self.image_tower.dim)
+
+    def pooled(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """One vector, f32[D], for the images of one stack, f32[N, D], as `towers.stack_pool` says.
+
+        Without pooling, images asked for together (those of a query, say) share their mean.
+        """
+        if len(features) == 1:
+            return features[0]
+        pool = self.towers.stack_pool
+        return features.max(axis=0) if pool == "max" else features.mean(axis=0)
+
     def text_features(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Features of texts, f32[N, text_dim], in their order."""
         identity = text_identity(self.text_tower)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from caselight.config import Config
+from caselight.data.stacks import pictures
 from caselight.data.texts import study_texts
 from caselight.engine import Engine
 from caselight.errors import IndexMismatch
@@ -35,7 +36,7 @@ class IndexReceipt:
 
 
 def build_index(engine: Engine, model: DualEncoder, source: Path, *, n_bits: int) -> IndexReceipt:
-    """Encode every image and every report text of a home and write the index.
+    """Encode every picture and every report text of a home and write the index.
 
     The model is copied into the home, so that a search needs nothing from outside it.
 
@@ -51,23 +52,23 @@ def build_index(engine: Engine, model: DualEncoder, source: Path, *, n_bits: int
     check_towers(model, image=engine.image_tower, text=engine.text_tower)
     model.check_bits(n_bits)
     kinds, study_rows, positions = [], [], []
-    digests, texts = [], []
+    groups, texts = [], []
     generation = engine.store.generation
     n_studies = 0
     for row, study in engine.store.studies():
         n_studies += 1
-        for position, image in enumerate(study.images):
+        for picture in pictures(study.images, engine.towers.stack_pool):
             kinds.append(IMAGE)
             study_rows.append(row)
-            positions.append(position)
-            digests.append(image.digest)
+            positions.append(picture.position)
+            groups.append(picture.digests)
         for text, place in study_texts(study, model.config.train.text).items():
             kinds.append(REPORT)
             study_rows.append(row)
             positions.append(-1 if place is None else place)
             texts.append(text)
     kind = np.array(kinds, dtype=np.uint8)
-    image_features = engine.image_features(digests)
+    image_features = engine.picture_features(groups)
     text_features = engine.text_features(texts)
     packed = np.zeros((len(kind), n_bits // 8), dtype=np.uint8)
     embeddings = np.zeros((len(kind), model.config.model.embed_dim), dtype=np.float32)

@@ -50,6 +50,7 @@ def entry(
             own_split=True,
         ),
         image=held,
+        digests=(study,),
         text=text,
         other_text=other,
     )
@@ -100,6 +101,7 @@ def galleries(draw: st.DrawFn) -> Gallery:
             Entry(
                 study=by_study[e.study.study_uid],
                 image=e.image,
+                digests=e.digests,
                 text=e.text,
                 other_text=e.other_text,
             )

@@ -194,14 +194,14 @@ def test_a_gallery_is_in_order_of_study_and_image(tmp_path: Path) -> None:
     write_records(source, rows_of(source)[::-1])
     done("ingest", source, "--home", tmp_path / "home")
     with create_store(tmp_path / "home") as store:
-        held = read_gallery(store, split=None, text="auto", filters={})
+        held = read_gallery(store, split=None, text="auto", filters={}, pool="mean")
         names = [(e.study.study_uid, e.image.image_uid) for e in held.entries]
         assert names == sorted(names)
         assert len(names) == 15
         assert np.array_equal(held.patient_ids, sorted(held.patient_ids))
         with pytest.raises(EvaluationError) as caught:
-            read_gallery(store, split="none", text="auto", filters={})
+            read_gallery(store, split="none", text="auto", filters={}, pool="mean")
         assert caught.value.code == "evaluate.no_such_split"
         with pytest.raises(EvaluationError) as caught:
-            read_gallery(store, split=None, text="notes", filters={})
+            read_gallery(store, split=None, text="notes", filters={}, pool="mean")
         assert caught.value.code == "evaluate.no_pairs"

@@ -7,8 +7,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from caselight.config import TextField
+from caselight.config import Pooling, TextField
 from caselight.data.filters import check_filters, matches
+from caselight.data.stacks import pictures
 from caselight.data.store import Store
 from caselight.data.texts import normalise_text, other_text, pair_text
 from caselight.errors import EvaluationError
@@ -17,10 +18,13 @@ from caselight.types import Image, IntArray, Study
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One image of the split."""
+    """One picture of the split."""
 
     study: Study
     image: Image
+    """The image itself, or the middle one of a stack."""
+    digests: tuple[str, ...]
+    """The pixel digests of all its images."""
     text: str | None
     """Its paired text, None where it has none."""
     other_text: str | None
@@ -75,7 +79,12 @@ class Gallery:
 
 
 def read_gallery(
-    store: Store, *, split: str | None, text: TextField, filters: Mapping[str, str]
+    store: Store,
+    *,
+    split: str | None,
+    text: TextField,
+    filters: Mapping[str, str],
+    pool: Pooling,
 ) -> Gallery:
     """Read the images of a split.
 
@@ -84,6 +93,7 @@ def read_gallery(
         split: "train", "val" or "test"; None is every study.
         text: which text is paired with an image.
         filters: metadata an image must have.
+        pool: which images become one entry.
 
     Returns:
         Entries in order of study id and place in the study, whatever the order of ingest.
@@ -98,16 +108,18 @@ def read_gallery(
         splits.add(study.split)
         if split is not None and study.split != split:
             continue
-        entries.extend(
-            Entry(
-                study=study,
-                image=image,
-                text=pair_text(study, image, text),
-                other_text=other_text(study, image, text),
-            )
-            for image in study.images
-            if matches(study, image, filters)
-        )
+        for picture in pictures(study.images, pool):
+            image = study.images[picture.position]
+            if matches(study, image, filters):
+                entries.append(
+                    Entry(
+                        study=study,
+                        image=image,
+                        digests=picture.digests,
+                        text=pair_text(study, image, text),
+                        other_text=other_text(study, image, text),
+                    )
+                )
     if not entries:
         raise EvaluationError(
             f"found no images in split {split!r} with these filters, the archive has splits "

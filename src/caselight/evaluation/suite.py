@@ -46,7 +46,11 @@ def evaluate(
     """
     check_towers(model, image=engine.image_tower, text=engine.text_tower)
     gallery = read_gallery(
-        engine.store, split=question.split, text=question.text, filters=question.filters
+        engine.store,
+        split=question.split,
+        text=question.text,
+        filters=question.filters,
+        pool=engine.towers.stack_pool,
     )
     features = gallery_features(engine, gallery)
     leaks = scan_leaks(
@@ -143,7 +147,7 @@ def score_direction(
 
 def gallery_features(engine: Engine, gallery: Gallery) -> Features:
     """Features of every entry's image and text; a missing text has zeros."""
-    image = engine.image_features([e.image.digest for e in gallery.entries])
+    image = engine.picture_features([e.digests for e in gallery.entries])
     text: NDArray[np.float32] = np.zeros((len(gallery), engine.text_tower.dim), dtype=np.float32)
     text[gallery.with_text] = engine.text_features(gallery.texts)
     return Features(image=image, text=text)

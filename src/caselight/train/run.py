@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from caselight.config import Config, TextField
 from caselight.data.filters import check_filters, matches
+from caselight.data.stacks import pictures
 from caselight.data.system_errors import explained
 from caselight.data.texts import normalise_text, pair_text
 from caselight.engine import Engine
@@ -70,14 +71,14 @@ def train(
         probe.touch()
         probe.unlink()
     texts: dict[str, list[str]] = {"train": [], "val": []}
-    digests: dict[str, list[str]] = {"train": [], "val": []}
-    for split, digest, text in _paired(engine, settings.text, settings.filters):
+    groups: dict[str, list[tuple[str, ...]]] = {"train": [], "val": []}
+    for split, digests, text in _paired(engine, settings.text, settings.filters):
         if split in texts:
             texts[split].append(text)
-            digests[split].append(digest)
-    train_pairs, val_pairs = (_pairs(engine, digests[s], texts[s]) for s in ("train", "val"))
+            groups[split].append(digests)
+    train_pairs, val_pairs = (_pairs(engine, groups[s], texts[s]) for s in ("train", "val"))
     data_digest = engine.store.digest()
-    identity = _identity(engine, config, digests, texts)
+    identity = _identity(engine, config, groups, texts)
     logs: list[EpochLog] = []
 
     def log(epoch: EpochLog) -> None:
@@ -110,39 +111,40 @@ def train(
 
 def _paired(
     engine: Engine, field: TextField, filters: Mapping[str, str]
-) -> list[tuple[str, str, str]]:
-    """(split, image digest, text) of every image that has a text and passes the filters."""
+) -> list[tuple[str, tuple[str, ...], str]]:
+    """(split, its digests, text) of every picture that has a text and passes the filters."""
     found = []
     for _, study in engine.store.studies():
-        for image in study.images:
+        for picture in pictures(study.images, engine.towers.stack_pool):
+            image = study.images[picture.position]
             text = pair_text(study, image, field)
             if text is not None and matches(study, image, filters):
-                found.append((study.split, image.digest, text))
+                found.append((study.split, picture.digests, text))
     # The order decides the batches, so it must not depend on the order of ingest.
     return sorted(found)
 
 
-def _pairs(engine: Engine, digests: list[str], texts: list[str]) -> Pairs:
+def _pairs(engine: Engine, groups: list[tuple[str, ...]], texts: list[str]) -> Pairs:
     keys = [normalise_text(text) for text in texts]
     ids: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
     if keys:
         ids = np.unique(np.array(keys), return_inverse=True)[1].astype(np.int64)
     return Pairs(
-        image=engine.image_features(digests), text=engine.text_features(texts), text_id=ids
+        image=engine.picture_features(groups), text=engine.text_features(texts), text_id=ids
     )
 
 
 def _identity(
     engine: Engine,
     config: Config,
-    digests: dict[str, list[str]],
+    groups: dict[str, list[tuple[str, ...]]],
     texts: dict[str, list[str]],
 ) -> str:
     said: list[Any] = [
         config.model_dump(mode="json", include={"towers", "model", "loss", "train"}),
         asdict(image_identity(engine.image_tower)),
         asdict(text_identity(engine.text_tower)),
-        digests,
+        groups,
         texts,
     ]
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
