@@ -323,3 +323,19 @@ def test_a_home_made_twice_at_once_is_one_home(tmp_path: Path) -> None:
             thread.join()
         assert len(found) == 2
         assert found[0] == found[1]
+
+
+def test_an_older_store_is_brought_up_to_date_and_keeps_its_studies(store: Store) -> None:
+    store.put([new(named("s1"))])
+    before = only(store)
+    generation = store.generation
+    db = sqlite3.connect(store.home / "store.sqlite")
+    for column in ("laterality", "stack", "window"):
+        db.execute(f"ALTER TABLE images DROP COLUMN {column}")
+    db.execute("UPDATE meta SET value = '1' WHERE key = 'version'")
+    db.commit()
+    db.close()
+    for _ in range(2):
+        with open_store(store.home) as opened:
+            assert only(opened) == before
+            assert opened.generation == generation
