@@ -257,16 +257,7 @@ def _save_mislabelled(dataset: Dataset, held: io.BytesIO) -> None:
     dataset.file_meta.TransferSyntaxUID = UID(ExplicitVRLittleEndian)
     plain = io.BytesIO()
     dataset.save_as(plain, enforce_file_format=True)
-    long, short = ExplicitVRLittleEndian.encode(), str(syntax).encode()
-    old = long + b"\0" * (len(long) % 2)
-    new = short + b"\0" * (len(short) % 2)
-    data = plain.getvalue()
-    at = data.index(old)
-    data = data[: at - 2] + struct.pack("<H", len(new)) + new + data[at + len(old) :]
-    # The group length counts the bytes of the meta group.
-    where = 132 + 8
-    (length,) = struct.unpack("<I", data[where : where + 4])
-    held.write(data[:where] + struct.pack("<I", length + len(new) - len(old)) + data[where + 4 :])
+    held.write(_relabelled(plain.getvalue(), syntax))
 
 
 def dicom_file(folder: Path, name: str = "good.dcm", **options: Any) -> Path:
@@ -280,3 +271,59 @@ def truncated_dicom(folder: Path) -> Path:
 def promising_dicom(folder: Path) -> Path:
     """A header of 60000 x 60000 pixels over a few bytes."""
     return _write(folder / "promise.dcm", dicom_bytes(Rows=60_000, Columns=60_000))
+
+
+def encapsulated(frames: Sequence[bytes | Sequence[bytes]], *, table: bool = False) -> bytes:
+    """Compressed pixels as items: a frame is one fragment or several; with an offset table or none.
+
+    Source: DICOM PS3.5, A.4.
+    """
+    offsets, body = [], b""
+    for frame in frames:
+        offsets.append(len(body))
+        for fragment in [frame] if isinstance(frame, bytes) else frame:
+            even = fragment + b"\0" * (len(fragment) % 2)
+            body += b"\xfe\xff\x00\xe0" + struct.pack("<I", len(even)) + even
+    listed = struct.pack(f"<{len(offsets)}I", *offsets) if table else b""
+    first = b"\xfe\xff\x00\xe0" + struct.pack("<I", len(listed)) + listed
+    return first + body + b"\xfe\xff\xdd\xe0\0\0\0\0"
+
+
+def compressed_dicom(
+    folder: Path,
+    frames: Sequence[bytes | Sequence[bytes]],
+    *,
+    syntax: str,
+    like: np.ndarray[Any, Any],
+    name: str = "packed.dcm",
+    table: bool = False,
+    pixel_data: bytes | None = None,
+    **tags: Any,
+) -> Path:
+    """A DICOM file around compressed frames.
+
+    `like` is one frame uncompressed, and gives the header its shape and depth; `pixel_data` takes
+    the place of the items that `frames` would make.
+    """
+    data = dicom_bytes(like, PixelData=b"", NumberOfFrames=len(frames), **tags)
+    # Behind the pixels' tag and VR: the length that says "until the end mark", and the items.
+    at = data.rindex(b"\xe0\x7f\x10\x00")
+    items = encapsulated(frames, table=table) if pixel_data is None else pixel_data
+    data = data[: at + 4] + b"OB\0\0\xff\xff\xff\xff" + items
+    return _write(folder / name, _relabelled(data, syntax))
+
+
+def _relabelled(data: bytes, syntax: str) -> bytes:
+    """The same file under another transfer syntax."""
+    old = _even(ExplicitVRLittleEndian.encode())
+    new = _even(str(syntax).encode())
+    at = data.index(old)
+    data = data[: at - 2] + struct.pack("<H", len(new)) + new + data[at + len(old) :]
+    # The group length counts the bytes of the meta group.
+    where = 132 + 8
+    (length,) = struct.unpack("<I", data[where : where + 4])
+    return data[:where] + struct.pack("<I", length + len(new) - len(old)) + data[where + 4 :]
+
+
+def _even(value: bytes) -> bytes:
+    return value + b"\0" * (len(value) % 2)

@@ -1,6 +1,7 @@
 """DICOM: headers read without trusting them, folders as studies, frames as pictures.
 
-Start with `folder.open_dicom_folder` for studies and `frames.read_dicom_pixels` for pixels.
+Start with `folder.open_dicom_folder` for studies, `facts.read_facts` for one header,
+`series.expand` for which pictures of a study are read, and `frames.read_dicom_pixels` for pixels.
 """
 
 from caselight.data.dicom.folder import DicomFolder, archive_files, open_dicom_folder

@@ -1,27 +1,28 @@
-"""A folder of DICOM files as an archive of studies."""
+"""A folder of DICOM files, and of reports beside them, as an archive of studies."""
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from caselight.data.columns import read_age, read_date, read_sex
-from caselight.data.dicom.headers import header_text, open_header
+from caselight.data.dicom.documents import read_document
+from caselight.data.dicom.facts import Facts, read_facts
+from caselight.data.dicom.headers import same_bytes
+from caselight.data.dicom.series import tell
+from caselight.data.joins import FoundReport, Joins
+from caselight.data.reports import read_report_file
 from caselight.data.spool import Row, Spool, SpooledArchive, printable
 from caselight.errors import DataError
 from caselight.types import SourceImage
 
-_HEADER_TAGS = (
-    "StudyInstanceUID",
-    "SOPInstanceUID",
-    "PatientID",
-    "PatientSex",
-    "PatientAge",
-    "StudyDate",
-    "Modality",
-    "ViewPosition",
+REPORT_SUFFIXES = (".txt", ".text", ".xml")
+"""Of text files that are reports; any other file must be DICOM."""
+_NO_REPORTS = frozenset(
+    {"readme", "license", "licence", "copying", "notice", "changes", "changelog", "sha256sums"}
 )
+"""Stems of files that speak of the archive and of no study."""
+_LAST = 10**9
+"""The rank of an image whose series or instance has no number."""
 
 
 class DicomFolder(SpooledArchive):
@@ -38,66 +39,130 @@ def archive_files(folder: Path) -> Iterator[Path]:
 
 
 def open_dicom_folder(folder: Path) -> DicomFolder:
-    """Read the headers of every DICOM file below a folder and group them into studies.
+    """Read the header of every DICOM file below a folder, and every report, and group them.
 
-    Reads StudyInstanceUID, SOPInstanceUID (the image's name), PatientID, PatientSex, PatientAge,
-    StudyDate, Modality and ViewPosition, nothing else; a sex, an age or a date that cannot be read
-    is left out and counted in a note. Files that are not DICOM are refused, and so is the second of
-    two files with one SOPInstanceUID. Pixels are looked at only when they are read.
+    Images of one StudyInstanceUID are one study, in order of series and instance number whatever
+    their files are called; its site is the InstitutionName. Structured reports, encapsulated
+    documents and text files become the sections of the study they name; see `joins.Joins`. Other
+    DICOM files (presentation states, plans, key objects, directories) are left out and counted by
+    kind, as is a copy of a file, byte for byte. A second file of one SOPInstanceUID with other
+    content is refused, and so is a file that is neither DICOM nor a report. Pixels are looked at
+    only when they are read.
 
     Returns:
         The archive, whose `rejected` is complete.
     """
-    spool, counts, n_rows = Spool(), Counter[str](), 0
-    inside = os.path.realpath(folder).rstrip(os.sep) + os.sep
+    reader = _Reader(folder)
     for path in archive_files(folder):
-        n_rows += 1
-        place = printable(path.relative_to(folder).as_posix())
+        reader.take(path)
+    return reader.finish()
+
+
+class _Reader:
+    """Turns files into spooled rows, and counts what is worth telling."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._inside = os.path.realpath(folder).rstrip(os.sep) + os.sep
+        self._counts: Counter[str] = Counter()
+        self._spool = Spool()
+        self._joins = Joins(self._spool)
+        self._n_files = 0
+
+    def take(self, path: Path) -> None:
+        """Spool one file, or refuse it."""
+        self._n_files += 1
+        place = printable(path.relative_to(self._folder).as_posix())
         try:
-            if not os.path.realpath(path).startswith(inside):
+            if not os.path.realpath(path).startswith(self._inside):
                 raise DataError(  # noqa: TRY301 (one way to refuse a file)
                     "the file is a link that leads outside of the folder; copy the file itself",
                     code="data.path_outside",
                 )
-            spool.add(_header_row(path, place, counts))
+            if path.stem.casefold() in _NO_REPORTS:
+                self._counts["files left out, named as a README is"] += 1
+            elif path.suffix.lower() in REPORT_SUFFIXES:
+                text = read_report_file(path)
+                self._counts.update(text.notes)
+                self._joins.add(FoundReport(place=place, text=text))
+            else:
+                self._take_dicom(path, place)
         except DataError as error:
-            spool.reject(place, code=error.code, reason=str(error))
-    notes = [f"{what}: {count}" for what, count in sorted(counts.items())]
-    return DicomFolder(spool, n_rows=n_rows, notes=notes)
+            # Named as the archive names it: where the archive lies is nobody's business.
+            reason = str(error).replace(str(path), place)
+            self._spool.reject(place, code=error.code, reason=reason)
 
+    def finish(self) -> DicomFolder:
+        """Join the reports to their studies, and close the archive."""
+        n_nameless = self._joins.resolve()
+        if n_nameless:
+            self._counts["reports without images, whose names nobody knows to take out"] = (
+                n_nameless
+            )
+        notes = [f"{what}: {count}" for what, count in sorted(self._counts.items()) if count]
+        return DicomFolder(self._spool, n_rows=self._n_files, notes=notes)
 
-def _header_row(path: Path, place: str, counts: Counter[str]) -> Row:
-    dataset = open_header(path, _HEADER_TAGS)
-    study, instance = (
-        header_text(dataset, "StudyInstanceUID"),
-        header_text(dataset, "SOPInstanceUID"),
-    )
-    if study is None or instance is None:
-        raise DataError(
-            "the header lacks its StudyInstanceUID or SOPInstanceUID; export the file again",
-            code="data.not_dicom",
-        )
-    readers: dict[str, tuple[str, Callable[[object], object]]] = {
-        "sex": ("PatientSex", read_sex),
-        "age": ("PatientAge", read_age),
-        "date": ("StudyDate", read_date),
-    }
-    fields: dict[str, Any] = {}
-    for name, (keyword, read) in readers.items():
-        try:
-            fields[name] = read(header_text(dataset, keyword))
-        except ValueError:
-            counts[f"{keyword} left out because it could not be read"] += 1
-    return Row(
-        place=place,
-        study_id=study,
-        image=SourceImage(
+    def _take_dicom(self, path: Path, place: str) -> None:
+        facts = read_facts(path)
+        if facts.kind == "other":
+            self._counts[f"files left out, {facts.class_name}"] += 1
+            return
+        if facts.study_uid is None or facts.sop_uid is None:
+            raise DataError(
+                "the header lacks its StudyInstanceUID or SOPInstanceUID; export the file again",
+                code="data.not_dicom",
+            )
+        if facts.kind == "image":
+            self._take_image(path, place, facts, facts.study_uid, facts.sop_uid)
+        else:
+            self._take_document(path, place, facts)
+
+    def _take_image(
+        self, path: Path, place: str, facts: Facts, study_uid: str, sop_uid: str
+    ) -> None:
+        twin = self._spool.image(sop_uid)
+        if twin is not None and same_bytes(twin, path):
+            self._counts["files left out, copies of another byte for byte"] += 1
+            return
+        self._joins.saw_image(study_uid, facts.accession, facts.patient_id)
+        numbers = (facts.series_number, facts.instance_number)
+        series, instance = (_LAST if n is None else n % _LAST for n in numbers)
+        image = SourceImage(
             path=path,
-            name=instance,
-            view=header_text(dataset, "ViewPosition"),
-            modality=header_text(dataset, "Modality"),
-        ),
-        image_key=instance,
-        patient_id=header_text(dataset, "PatientID"),
-        fields={name: value for name, value in fields.items() if value is not None},
-    )
+            name=sop_uid,
+            view=facts.view,
+            modality=facts.modality,
+            laterality=facts.laterality,
+            header=facts.plain(),
+        )
+        self._spool.add(
+            Row(
+                place=place,
+                study_id=study_uid,
+                image=image,
+                image_key=sop_uid,
+                patient_id=facts.patient_id,
+                fields=_study_fields(facts),
+                rank=f"{series:010} {facts.series_uid} {instance:010} {sop_uid}",
+            )
+        )
+
+    def _take_document(self, path: Path, place: str, facts: Facts) -> None:
+        text = read_document(path)
+        self._counts.update(text.notes)
+        tell(facts, self._counts)
+        report = FoundReport(
+            place=place,
+            text=text,
+            study_uid=facts.study_uid,
+            accession=facts.accession,
+            patient_id=facts.patient_id,
+            names=(*facts.names, *facts.ids),
+            fields=_study_fields(facts),
+        )
+        self._joins.add(report)
+
+
+def _study_fields(facts: Facts) -> dict[str, object]:
+    fields = {"date": facts.date, "age": facts.age, "sex": facts.sex, "site": facts.site}
+    return {name: value for name, value in fields.items() if value is not None}
