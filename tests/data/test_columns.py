@@ -9,20 +9,23 @@ from hypothesis import strategies as st
 from caselight.data.columns import (
     COLUMN_NAMES,
     COLUMNS,
+    TEXT_COLUMNS,
     UnreadableDateError,
     parse_mapping,
     read_age,
     read_date,
     read_labels,
+    read_laterality,
     read_sex,
     read_split,
     read_text,
 )
 from caselight.errors import DataError
+from caselight.types import SECTIONS
 
 
 def test_columns_are_documented_once_each() -> None:
-    assert len(set(COLUMN_NAMES)) == len(COLUMNS) == 16
+    assert len(set(COLUMN_NAMES)) == len(COLUMNS) == 20
     assert all(column.meaning.endswith(".") for column in COLUMNS)
 
 
@@ -76,6 +79,17 @@ def test_words_for_sex_and_split_are_folded() -> None:
     for reader in (read_sex, read_split):
         with pytest.raises(ValueError, match="or"):
             reader("sideways")
+
+
+def test_words_for_sides_are_folded() -> None:
+    words = ("l", "RIGHT", "Bilateral", "both", "unpaired", "U", "")
+    assert [read_laterality(x) for x in words] == ["L", "R", "B", "B", None, None, None]
+    with pytest.raises(ValueError, match="L, R or B"):
+        read_laterality("sideways")
+
+
+def test_a_whole_report_counts_as_text() -> None:
+    assert {*SECTIONS, "report", "caption"} == set(TEXT_COLUMNS)
 
 
 def test_dates_become_iso_days_or_are_refused() -> None:

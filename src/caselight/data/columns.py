@@ -187,6 +187,11 @@ COLUMNS = (
     Column(name="comparison", meaning="Report section: what it was compared with.", read=read_text),
     Column(name="technique", meaning="Report section: how it was taken.", read=read_text),
     Column(name="notes", meaning="Any other text about the study.", read=read_text),
+    Column(
+        name="report",
+        meaning="A whole report; it is split into the sections whose own column is empty.",
+        read=read_text,
+    ),
     Column(name="caption", meaning="Text that speaks of this image alone.", read=read_text),
     Column(
         name="labels",
@@ -216,7 +221,7 @@ COLUMNS = (
 """Every column Caselight reads, in the order of the documentation; any other is ignored."""
 
 COLUMN_NAMES = tuple(column.name for column in COLUMNS)
-TEXT_COLUMNS = (*SECTIONS, "caption")
+TEXT_COLUMNS = (*SECTIONS, "report", "caption")
 """The columns that hold words to search by."""
 
 

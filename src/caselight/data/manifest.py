@@ -16,6 +16,7 @@ from caselight.data.columns import (
     names_in_manifest,
     nearest,
 )
+from caselight.data.sections import split_sections
 from caselight.data.spool import Row, Spool, SpooledArchive, printable
 from caselight.errors import DataError
 from caselight.types import SECTIONS, SourceImage
@@ -147,12 +148,13 @@ class _Reader:
 
     def _row(self, raw: Mapping[str, object], place: str) -> Row:
         cells = self._cells(raw)
+        self._split_report(cells)
         spelled = cells["image"]
         sections = [section for section in SECTIONS if cells[section] is not None]
         if spelled is None and not sections:
             raise _BadRowError(
                 "the row names neither an image nor a section; fill in image or one of "
-                f"{', '.join(SECTIONS)} (a caption needs its image)"
+                f"{', '.join(SECTIONS)}, report (a caption needs its image)"
             )
         if spelled is None and cells["caption"] is not None:
             self._counts["captions left out for want of an image"] += 1
@@ -174,6 +176,17 @@ class _Reader:
             patient_id=cells["patient_id"],
             fields={name: cells[name] for name in _STUDY_FIELDS if cells[name] not in (None, ())},
         )
+
+    def _split_report(self, cells: dict[str, Any]) -> None:
+        """Fill the sections that have no words of their own from the whole report."""
+        if cells["report"] is None:
+            return
+        sections = split_sections(cells["report"])
+        if not sections:
+            self._counts["reports without words beneath their headings"] += 1
+        for section, words in sections.items():
+            if cells[section] is None:
+                cells[section] = words
 
     def _cells(self, raw: Mapping[str, object]) -> dict[str, Any]:
         cells: dict[str, Any] = {}
