@@ -1,9 +1,13 @@
 """Phantoms: invented chest films with reports, so that a demo never needs a download.
 
-Holds: `archive` (writes a folder of studies), `anatomy` and `lateral` (a body from the front and
-from the side), `findings` (what is wrong, and its course), `shadows` (what that does to the
-beam), `radiograph` (from beam to film), `reports` (what is dictated about it, in the words of
-`wording`, `denials` and `referral`), and `shapes` (soft edges, which all of them draw with).
+Who is filmed: `patients` (who comes, with what, to which site), `course` and `findings` (what is
+wrong, and how it goes on), `anatomy` (a body that stays).
+What is seen: `chest`, `skeleton`, `vessels` and `lateral` (the body as it weakens the beam),
+`shadows`, `airspace`, `pleura`, `devices` and `lateral_shadows` (what each finding does to it),
+`detectors`, `radiograph` and `marks` (from beam to film), `masks` (the truth about a film); all of
+them draw with `field`, `shapes` and `canvas`.
+What is said: `reports`, in the words of `authors`, `wording`, `denials`, `referral` and others.
+What is written: `archive` and `dicom_files`; `relevance` grades one study against another.
 
 Promises: the same seed makes the same bytes; a picture, its report and its labels come from one
 list of findings, which `truth.jsonl` keeps; nobody's real image or words went in. It shows what

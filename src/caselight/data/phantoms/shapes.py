@@ -1,18 +1,15 @@
-"""Soft shapes on a square field: what the phantoms are drawn with.
+"""Soft shapes: what the phantoms are drawn with.
 
-A `Field` keeps the coordinates of its columns and of its rows apart, so what depends on one of
-them alone costs one line of numbers, and a map is made only where both meet. Edges are smooth
-functions of those coordinates, no staircase at any size. Masks reach exactly 0 and exactly 1: a
-finding leaves pixels that it does not cover untouched.
+Edges are smooth functions of the patient's coordinates, no staircase at any size. Masks reach
+exactly 0 and exactly 1: a finding leaves pixels that it does not cover untouched.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import PIL.Image
-import PIL.ImageDraw
 from numpy.typing import NDArray
 
 from caselight.types import FloatArray
@@ -23,117 +20,23 @@ Map = FloatArray
 Box = tuple[slice, slice]
 """Rows and columns of a part of a field."""
 
-Knots = Sequence[tuple[float, float]]
-
-_MOST_TILT = 0.03
-"""Radians."""
+Knots = tuple[tuple[float, float], ...]
+"""Points that a line goes through, in order."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pose:
-    """How the patient stood for one exposure."""
-
-    shift_x: float
-    """Fraction of the film, positive moves the patient to the right of the image."""
-    shift_y: float
-    """Fraction of the film, positive moves the patient down."""
-    tilt: float
-    """Radians, positive turns the patient clockwise."""
-    zoom: float
-    """1 is the reference distance; larger fills more of the film."""
-    breath: float
-    """-1..1, how much deeper than usual the breath was."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
-    """Patient coordinates of an upright grid, a little wider than the film.
-
-    The patient is drawn upright; `develop` turns the picture by the tilt and cuts it to the film.
-    """
-
-    x: Map
-    """f32[1, W], about -0.5..0.5, 0 on the midline, positive to the right of the image."""
-    y: Map
-    """f32[H, 1], about 0..1, downwards."""
-    pose: Pose
-    size: int
-    """Pixels along each side of the film."""
-    pad: int
-    """Pixels drawn beyond each side of the film."""
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Rows and columns of the grid."""
-        return self.y.shape[0], self.x.shape[1]
-
-    def columns(self, x: Map) -> Map:
-        """Columns of the grid, in pixels from its left edge, of patient coordinates."""
-        return (x * self.pose.zoom + (0.5 + self.pose.shift_x)) * self.size + self.pad
-
-    def rows(self, y: Map) -> Map:
-        """Rows of the grid, in pixels from its top edge, of patient coordinates."""
-        return ((y - 0.5) * self.pose.zoom + (0.5 + self.pose.shift_y)) * self.size + self.pad
-
-    def box(self, left: float, top: float, right: float, bottom: float) -> Box:
-        """The part of the grid that covers a rectangle, cut to the grid; never empty."""
-        ends = np.array((left, right)), np.array((top, bottom))
-        (c0, c1), (r0, r1) = self.columns(ends[0]), self.rows(ends[1])
-        height, width = self.shape
-        first, start = (
-            min(max(math.floor(c), 0), most - 1) for c, most in ((r0, height), (c0, width))
-        )
-        last, stop = (
-            max(min(math.ceil(c) + 1, most), least + 1)
-            for c, most, least in ((r1, height, first), (c1, width, start))
-        )
-        return slice(first, last), slice(start, stop)
-
-    def part(self, box: Box) -> tuple[Map, Map]:
-        """The coordinates of a part: x f32[1, w], y f32[h, 1]."""
-        return self.x[:, box[1]], self.y[box[0]]
-
-    def develop(self, shade: Map) -> Map:
-        """Turn a map by the patient's tilt and cut it to the film: f32[size, size]."""
-        pad, size = self.pad, self.size
-        cos, sin = math.cos(self.pose.tilt), math.sin(self.pose.tilt)
-        # From a point of the film to the point of the grid that is seen there.
-        middle = 0.5 * size
-        across = pad + middle - middle * (cos + sin)
-        down = pad + middle - middle * (cos - sin)
-        turned = PIL.Image.fromarray(shade).transform(
-            (size, size),
-            PIL.Image.Transform.AFFINE,
-            (cos, sin, across, -sin, cos, down),
-            PIL.Image.Resampling.BILINEAR,
-        )
-        return np.asarray(turned, dtype=np.float32)
-
-    def film(self, columns: Map, rows: Map) -> tuple[Map, Map]:
-        """Where points of the grid, in pixels, come to lie on the film: columns and rows."""
-        cos, sin = math.cos(self.pose.tilt), math.sin(self.pose.tilt)
-        middle = 0.5 * self.size
-        across, down = columns - self.pad - middle, rows - self.pad - middle
-        return cos * across - sin * down + middle, sin * across + cos * down + middle
-
-
-def draw_pose(rng: np.random.Generator) -> Pose:
-    """A pose such as a careful radiographer allows."""
-    return Pose(
-        shift_x=float(np.clip(rng.normal(0.0, 0.008), -0.016, 0.016)),
-        shift_y=float(np.clip(rng.normal(0.0, 0.012), -0.03, 0.03)),
-        tilt=float(np.clip(rng.normal(0.0, 0.012), -_MOST_TILT, _MOST_TILT)),
-        zoom=float(rng.uniform(0.96, 1.04)),
-        breath=float(rng.uniform(-1.0, 1.0)),
-    )
-
-
-def make_field(pose: Pose, size: int) -> Field:
-    """The grid for a film of `size` by `size` pixels of a patient in that pose."""
-    pad = math.ceil(0.52 * _MOST_TILT * size) + 2
-    centre = ((np.arange(-pad, size + pad) + 0.5) / size - 0.5).astype(np.float32)
-    x, y = (centre - pose.shift_x) / pose.zoom, (centre - pose.shift_y) / pose.zoom + 0.5
-    return Field(x=x[None, :], y=y[:, None], pose=pose, size=size, pad=pad)
+@lru_cache(maxsize=32)
+def _slopes(knots: Knots) -> tuple[Map, Map, Map]:
+    """Places, heights and slopes of knots, each f32[K]; the slopes never overshoot."""
+    xs = np.array([x for x, _ in knots], dtype=np.float32)
+    ys = np.array([y for _, y in knots], dtype=np.float32)
+    rises = np.diff(ys) / np.diff(xs)
+    slopes = np.zeros_like(xs)
+    both = rises[:-1] * rises[1:]
+    total = rises[:-1] + rises[1:]
+    slopes[1:-1] = np.where(both > 0.0, 2.0 * both / np.where(total == 0.0, 1.0, total), 0.0)
+    for values in (xs, ys, slopes):
+        values.setflags(write=False)
+    return xs, ys, slopes
 
 
 def profile(knots: Knots, at: Map) -> Map:
@@ -141,20 +44,14 @@ def profile(knots: Knots, at: Map) -> Map:
 
     Cubic pieces whose slopes never overshoot: between two knots the line stays between them.
     """
-    xs = np.array([x for x, _ in knots], dtype=np.float32)
-    ys = np.array([y for _, y in knots], dtype=np.float32)
-    gaps = np.diff(xs)
-    rises = np.diff(ys) / gaps
-    slopes = np.zeros_like(xs)
-    both = rises[:-1] * rises[1:]
-    total = rises[:-1] + rises[1:]
-    slopes[1:-1] = np.where(both > 0.0, 2.0 * both / np.where(total == 0.0, 1.0, total), 0.0)
+    xs, ys, slopes = _slopes(knots)
     k = np.clip(np.searchsorted(xs, at) - 1, 0, len(xs) - 2)
-    gap = gaps[k]
+    gap = xs[k + 1] - xs[k]
     t = np.clip((at - xs[k]) / gap, 0.0, 1.0)
-    square, cube = t * t, t * t * t
-    line: Map = (2.0 * cube - 3.0 * square + 1.0) * ys[k] + (3.0 * square - 2.0 * cube) * ys[k + 1]
-    line += gap * ((cube - 2.0 * square + t) * slopes[k] + (cube - square) * slopes[k + 1])
+    square = t * t
+    turn = square * (3.0 - 2.0 * t)
+    line: Map = ys[k] + (ys[k + 1] - ys[k]) * turn
+    line += gap * (t - 1.0) * t * ((t - 1.0) * slopes[k] + t * slopes[k + 1])
     return line
 
 
@@ -231,7 +128,7 @@ def cloud(rng: np.random.Generator, shape: tuple[int, int], cells: int) -> Map:
     return np.asarray(smooth, dtype=np.float32)
 
 
-def curve(knots: Knots, n_points: int = 10) -> NDArray[np.float64]:
+def curve(knots: Sequence[tuple[float, float]], n_points: int = 10) -> NDArray[np.float64]:
     """A curve through all knots: Catmull-Rom, `n_points` points a span: f64[N, 2]."""
     ends = np.array([knots[0], *knots, knots[-1]])
     p0, p1, p2, p3 = (ends[j : len(ends) - 3 + j, None] for j in range(4))
@@ -239,64 +136,5 @@ def curve(knots: Knots, n_points: int = 10) -> NDArray[np.float64]:
     points = p1 + 0.5 * t * (p2 - p0)
     points = points + t**2 * (p0 - 2.5 * p1 + 2.0 * p2 - 0.5 * p3)
     points = points + t**3 * (1.5 * (p1 - p2) + 0.5 * (p3 - p0))
-    return points.reshape(-1, 2)
-
-
-class Canvas:
-    """Hard strokes and polygons, drawn large and averaged down. Later ones cover earlier ones."""
-
-    def __init__(self, field: Field, *, scale: int) -> None:
-        self._field, self._scale = field, scale
-        height, width = field.shape
-        self._image = PIL.Image.new("L", (width * scale, height * scale))
-        self._pen = PIL.ImageDraw.Draw(self._image)
-
-    def points(self, line: NDArray[np.float64]) -> list[tuple[float, float]]:
-        """Patient coordinates f64[N, 2] as points of the canvas."""
-        columns = self._field.columns(line[:, 0]) * self._scale
-        rows = self._field.rows(line[:, 1]) * self._scale
-        return list(zip(columns.tolist(), rows.tolist(), strict=True))
-
-    def length(self, width: float) -> float:
-        """A patient length in points of the canvas."""
-        return width * self._field.pose.zoom * self._field.size * self._scale
-
-    def line(self, line: NDArray[np.float64], *, width: float, weight: float) -> None:
-        """One line of constant width, a fraction of the field; weight 0..1.
-
-        A line too thin for the canvas is drawn as thin as it goes and paler.
-        """
-        length = self.length(width)
-        pale = min(1.0, max(0.25, length))
-        self._pen.line(
-            self.points(line),
-            fill=round(255 * weight * pale),
-            width=max(1, round(length)),
-            joint="curve",
-        )
-
-    def segments(
-        self, starts: NDArray[np.float64], stops: NDArray[np.float64], widths: Sequence[float]
-    ) -> None:
-        """Many short straight lines of full weight: f64[N, 2] each."""
-        ends = zip(self.points(starts), self.points(stops), widths, strict=True)
-        for start, stop, width in ends:
-            length = self.length(width)
-            fill = round(255 * min(1.0, max(0.2, length)))
-            self._pen.line((start, stop), fill=fill, width=max(1, round(length)))
-
-    def polygon(self, outline: NDArray[np.float64], *, weight: float) -> None:
-        """A filled shape: f64[N, 2]; weight 0..1."""
-        self._pen.polygon(self.points(outline), fill=round(255 * weight))
-
-    def quads(self, corners: NDArray[np.float64], weights: NDArray[np.float64]) -> None:
-        """A strip of quadrilaterals: f64[N, 4, 2] and f64[N], weights 0..1."""
-        flat = self.points(corners.reshape(-1, 2))
-        fills = np.round(255 * weights).astype(int).tolist()
-        for n, fill in enumerate(fills):
-            self._pen.polygon(flat[4 * n : 4 * n + 4], fill=fill)
-
-    def map(self) -> Map:
-        """f32[H, W], 0..1."""
-        small = self._image.reduce(self._scale)
-        return np.asarray(small, dtype=np.float32) * np.float32(1.0 / 255.0)
+    line: NDArray[np.float64] = points.reshape(-1, 2)
+    return line

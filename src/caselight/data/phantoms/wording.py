@@ -1,8 +1,9 @@
-"""The words of the phantom reports: what three kinds of author write for the same thing.
+"""The words of the phantom reports for what is there, in three voices.
 
 "full" writes sentences, "terse" leaves out the verbs, "short" abbreviates. A template has slots:
-`{degree}` a word for the size, `{side}` and `{lobe}` where, `{mm}` a diameter. It has no full
-stop and no capital at its start; `reports` adds both.
+`{degree}` a word for the size, `{side}`, `{zone}` and `{lobe}` where, `{mm}` a diameter. It has no
+full stop and no capital at its start; `sentences` adds both. Devices have a file of their own,
+`device_words`, and so has what changes, `change_words`.
 """
 
 from typing import Literal
@@ -72,26 +73,6 @@ FOUND: dict[str, dict[Style, tuple[str, ...]]] = {
             "{degree} airspace dz / consolidation {lobe}",
         ),
     },
-    "device": {
-        "full": (
-            "a {side} chest pacemaker is in place with its lead over the right ventricle",
-            "a {side}-sided pacemaker is seen with an intact lead",
-            "the generator of a pacemaker projects over the {side} upper chest",
-            "a cardiac pacemaker lies in the {side} chest wall",
-        ),
-        "terse": (
-            "{side} chest pacemaker in place",
-            "{side}-sided pacemaker, lead intact",
-            "pacemaker generator over {side} chest",
-            "{side} pacemaker with lead in right ventricle",
-        ),
-        "short": (
-            "{side} PPM in situ",
-            "{side} chest PPM, lead intact",
-            "{side} pacer, RV lead",
-            "PPM generator {side} chest",
-        ),
-    },
     "edema": {
         "full": (
             "there is {degree} pulmonary edema",
@@ -130,6 +111,66 @@ FOUND: dict[str, dict[Style, tuple[str, ...]]] = {
             "{degree} {side} effusion",
             "{side} CPA blunted, {degree} effusion",
             "{side} pl. effusion, {degree}",
+        ),
+    },
+    "bilateral effusion": {
+        "full": (
+            "there are {degree} bilateral pleural effusions",
+            "{degree} pleural effusions are present on both sides, bilateral and layering",
+            "both costophrenic angles are blunted by {degree} bilateral effusions",
+            "{degree} bilateral pleural effusions are seen",
+        ),
+        "terse": (
+            "{degree} bilateral pleural effusions",
+            "bilateral pleural effusions, {degree}",
+            "blunted costophrenic angles, {degree} bilateral effusions",
+            "{degree} bilateral effusions",
+        ),
+        "short": (
+            "{degree} bilat. pleural effusions",
+            "{degree} bilat. effusions",
+            "CPAs blunted bilat., {degree} effusions",
+            "bilat. pl. effusions, {degree}",
+        ),
+    },
+    "fracture": {
+        "full": (
+            "there is a {degree} fracture of a {side} {zone} rib",
+            "a {side} {zone} rib shows a {degree} fracture",
+            "a step in the cortex of a {side} {zone} rib indicates a {degree} fracture",
+            "a {degree} {side} {zone} rib fracture is present",
+        ),
+        "terse": (
+            "{degree} {side} {zone} rib fracture",
+            "fracture of {side} {zone} rib, {degree}",
+            "{side} {zone} rib: {degree} fracture",
+            "cortical step in {side} {zone} rib, {degree} fracture",
+        ),
+        "short": (
+            "{degree} {side} {zone} rib fx",
+            "{side} {zone} rib fx, {degree}",
+            "fx {side} {zone} rib ({degree})",
+            "{side} {zone} rib cortical step c/w {degree} fx",
+        ),
+    },
+    "healed fracture": {
+        "full": (
+            "there is an old healed fracture of a {side} {zone} rib",
+            "a {side} {zone} rib shows an old, healed fracture",
+            "an old {side} {zone} rib fracture has healed with callus",
+            "deformity of a {side} {zone} rib is due to a healed fracture",
+        ),
+        "terse": (
+            "old healed {side} {zone} rib fracture",
+            "healed fracture of {side} {zone} rib",
+            "{side} {zone} rib: old fracture, healed",
+            "chronic {side} {zone} rib fracture with callus",
+        ),
+        "short": (
+            "old {side} {zone} rib fx",
+            "healed {side} {zone} rib fx",
+            "{side} {zone} rib: old fx, healed",
+            "chronic {side} {zone} rib fx w/ callus",
         ),
     },
     "nodule": {
@@ -173,20 +214,7 @@ FOUND: dict[str, dict[Style, tuple[str, ...]]] = {
         ),
     },
 }
-"""Finding, then author, to sentences that say it is there."""
-
-DOUBT: dict[Style, tuple[str, ...]] = {
-    "full": (
-        "{what} is possible",
-        "there may be {what}",
-        "{what} cannot be excluded",
-        "appearances raise the question of {what}",
-        "{what} is suspected",
-    ),
-    "terse": ("possible {what}", "probable {what}", "suspected {what}", "{what} not excluded"),
-    "short": ("poss. {what}", "? {what}", "prob. {what}", "{what} not excluded"),
-}
-"""Sentences that leave it open; the finding is named by `PHRASE`."""
+"""Key of a finding (`sentences.word_key`), then voice, to sentences that say it is there."""
 
 PHRASE: dict[str, dict[Style, tuple[str, ...]]] = {
     "atelectasis": {
@@ -204,11 +232,6 @@ PHRASE: dict[str, dict[Style, tuple[str, ...]]] = {
         "terse": ("{lobe} consolidation", "{degree} {lobe} airspace opacity"),
         "short": ("{lobe} consolidation", "{degree} {lobe} consolidation"),
     },
-    "device": {
-        "full": ("{side} chest pacemaker in place", "{side}-sided pacemaker"),
-        "terse": ("{side} pacemaker", "{side} chest pacemaker"),
-        "short": ("{side} PPM", "{side} pacer"),
-    },
     "edema": {
         "full": ("{degree} pulmonary edema", "{degree} bilateral pulmonary edema"),
         "terse": ("{degree} pulmonary edema", "{degree} edema"),
@@ -218,6 +241,21 @@ PHRASE: dict[str, dict[Style, tuple[str, ...]]] = {
         "full": ("{degree} {side} pleural effusion", "{degree} {side}-sided pleural effusion"),
         "terse": ("{side} pleural effusion", "{degree} {side} effusion"),
         "short": ("{side} pleural effusion", "{degree} {side} effusion"),
+    },
+    "bilateral effusion": {
+        "full": ("{degree} bilateral pleural effusions", "{degree} bilateral effusions"),
+        "terse": ("bilateral pleural effusions", "{degree} bilateral effusions"),
+        "short": ("bilat. effusions", "{degree} bilat. effusions"),
+    },
+    "fracture": {
+        "full": ("{degree} {side} {zone} rib fracture", "{degree} fracture of a {side} {zone} rib"),
+        "terse": ("{side} {zone} rib fracture", "{degree} {side} {zone} rib fracture"),
+        "short": ("{side} {zone} rib fx", "{degree} {side} {zone} rib fx"),
+    },
+    "healed fracture": {
+        "full": ("old {side} {zone} rib fracture", "healed fracture of a {side} {zone} rib"),
+        "terse": ("old {side} {zone} rib fracture", "healed {side} {zone} rib fracture"),
+        "short": ("old {side} {zone} rib fx", "healed {side} {zone} rib fx"),
     },
     "nodule": {
         "full": ("{mm} {lobe} nodule", "{mm} nodule in the {lobe}"),
@@ -230,107 +268,4 @@ PHRASE: dict[str, dict[Style, tuple[str, ...]]] = {
         "short": ("{side} PTX", "{degree} {side} PTX"),
     },
 }
-"""Finding, then author, to a few words that name it."""
-
-DEGREES: dict[str, tuple[str, ...]] = {
-    "small": ("small", "small", "minor"),
-    "mild": ("mild", "mild", "slight"),
-    "moderate": ("moderate",),
-    "large": ("large", "large", "sizeable"),
-    "severe": ("severe", "severe", "marked"),
-}
-"""A severity of the truth to the words that authors use for it."""
-
-CHANGES: dict[str, dict[Style, tuple[str, ...]]] = {
-    "new": {
-        "full": ("new since the prior study", "not seen previously", "new from the last exam"),
-        "terse": ("new", "new since prior", "not seen previously"),
-        "short": ("new", "new vs prior", "new c/t prior"),
-    },
-    "increased": {
-        "full": (
-            "increased since the prior study",
-            "worse than on the prior study",
-            "progressed since the last exam",
-            "more marked than before",
-        ),
-        "terse": ("increased since prior", "worse than prior", "progressed", "increased"),
-        "short": ("incr. vs prior", "worse vs prior", "increased", "progressed c/t prior"),
-    },
-    "decreased": {
-        "full": (
-            "decreased since the prior study",
-            "improved from the prior study",
-            "less marked than before",
-            "smaller than on the last exam",
-        ),
-        "terse": ("decreased since prior", "improved", "less than prior", "improving"),
-        "short": ("decr. vs prior", "improved vs prior", "decreased", "better c/t prior"),
-    },
-    "unchanged": {
-        "full": (
-            "unchanged from the prior study",
-            "stable since the prior study",
-            "similar to the last exam",
-            "without change since the prior study",
-        ),
-        "terse": ("unchanged", "stable", "stable since prior", "as before"),
-        "short": ("unchanged", "stable vs prior", "stable", "no change c/t prior"),
-    },
-}
-"""What follows a sentence about something that has a past."""
-
-RESOLVED: dict[Style, tuple[str, ...]] = {
-    "full": (
-        "the previously seen {what} {has} resolved",
-        "the {what} seen on the prior study {has} resolved",
-        "since the prior study, the {what} {has} resolved",
-        "there has been complete resolution of the {what}",
-    ),
-    "terse": (
-        "prior {what} resolved",
-        "resolved {what}",
-        "{what} resolved since prior",
-        "interval resolution of {what}",
-    ),
-    "short": (
-        "prior {what} resolved",
-        "{what} resolved",
-        "interval resolution of {what}",
-        "{what}: resolved c/t prior",
-    ),
-}
-
-ADVICE: dict[str, tuple[str, ...]] = {
-    "consolidation": (
-        "appearances suggest pneumonia",
-        "likely pneumonia; follow to resolution",
-        "correlate for infection",
-        "follow-up film in six weeks is advised",
-    ),
-    "edema": (
-        "findings suggest heart failure",
-        "in keeping with fluid overload",
-        "likely cardiogenic",
-        "correlate with fluid status",
-    ),
-    "effusion": (
-        "consider decubitus views",
-        "ultrasound may help",
-        "clinical correlation is advised",
-        "follow-up is suggested",
-    ),
-    "nodule": (
-        "CT is recommended",
-        "further evaluation with CT is advised",
-        "comparison with older films is suggested",
-        "follow-up CT recommended",
-    ),
-    "pneumothorax": (
-        "short-interval follow-up is advised",
-        "the referring team was informed",
-        "repeat film in six hours suggested",
-        "findings were called to the ward",
-    ),
-}
-"""A second sentence of an impression, by its main finding."""
+"""Key of a finding, then voice, to a few words that name it."""
