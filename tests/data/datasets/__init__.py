@@ -1,0 +1,1 @@
+"""Public datasets: tiny copies in the official layouts, with everything in them invented."""
