@@ -12,20 +12,22 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
 from caselight.config import IngestSettings
 from caselight.data.archive import open_archive
+from caselight.data.dicom.series import Expanded, expand
 from caselight.data.fingerprint import difference_hash, pixel_digest
 from caselight.data.pixels import read_pixels
+from caselight.data.reports import remove_names
 from caselight.data.store import Held, NewStudy, Store
 from caselight.data.texts import pair_text
 from caselight.errors import DataError
 from caselight.types import Image, IngestReceipt, Rejected, SourceImage, SourceStudy, Study
 
-FORMAT = "1"
+FORMAT = "2"
 """Part of every source digest: raise it when reading changes what is stored."""
 
 
@@ -39,6 +41,8 @@ class _Outcome:
     rejected: tuple[Rejected, ...] = ()
     shows_patient: bool = False
     """Whether the study's id, or a picture's path, contains the patient's."""
+    notes: Mapping[str, int] = field(default_factory=dict)
+    """What is worth telling about how it was read, and how often it was so."""
 
 
 def ingest(
@@ -50,17 +54,19 @@ def ingest(
     clock: Callable[[], float],
     on_studies: Callable[[int, int], None],
     workers: int = 2,
+    dataset: str | None = None,
 ) -> IngestReceipt:
     """Bring an archive into a home.
 
     Args:
-        path: a folder with a manifest, a manifest, or a folder of DICOM files.
+        path: a folder with a manifest, a manifest, a public dataset, or a folder of DICOM files.
         store: the open home.
         settings: batch, limits, split.
         mapping: our column to the archive's, where they differ.
         clock: seconds, for the receipt.
         on_studies: told after each batch how many studies it had, and how many there are in all.
         workers: threads that decode; the result does not depend on it.
+        dataset: the public dataset to read it as; None recognises one.
 
     Returns:
         What was taken and what was refused.
@@ -73,9 +79,9 @@ def ingest(
     # A folder and the manifest in it are one archive.
     folder = path if path.is_dir() else path.parent
     origin = store.pseudonym(f"archive:{folder.resolve()}")
-    outcomes: Counter[str] = Counter()
+    outcomes, told = Counter[str](), Counter[str]()
     with (
-        open_archive(path, mapping=mapping) as archive,
+        open_archive(path, mapping=mapping, dataset=dataset) as archive,
         store.writing(),
         ThreadPoolExecutor(max_workers=workers) as pool,
     ):
@@ -95,6 +101,7 @@ def ingest(
             store.put([outcome.new for outcome in done if outcome.new is not None])
             for outcome in done:
                 outcomes.update(_counts(outcome))
+                told.update(outcome.notes)
                 rejected.extend(outcome.rejected)
             on_studies(len(batch), archive.n_studies)
         n_torn = store.settle_splits()
@@ -107,7 +114,11 @@ def ingest(
         images=outcomes["images"],
         images_without_text=outcomes["images_without_text"],
         texts_without_image=outcomes["texts_without_image"],
-        notes=(*archive.notes, *_notes(outcomes, n_torn)),
+        notes=(
+            *archive.notes,
+            *(f"{what}: {count}" for what, count in sorted(told.items())),
+            *_notes(outcomes, n_torn),
+        ),
         seconds=round(clock() - start, 3),
     )
 
@@ -121,13 +132,17 @@ def _read(
     splits: Mapping[str, str],
 ) -> _Outcome:
     """Decode one study, unless the home has it already. Runs in a thread: touches no database."""
+    expanded = expand(source, settings)
+    study_source, notes = _without_names(expanded)
     patient = _patient(source)
-    shows_patient = _shows_patient(source)
+    shows_patient = _shows_patient(study_source)
     patient_key = store.pseudonym(patient)
-    content = _content_digest(source)
+    content = _content_digest(source, study_source)
     digest = hashlib.sha256(f"{content}:{patient_key}".encode()).hexdigest()
     if held is not None and held.source_digest == digest:
-        return _Outcome(known=True, rejected=held.rejected, shows_patient=shows_patient)
+        return _Outcome(
+            known=True, rejected=held.rejected, shows_patient=shows_patient, notes=notes
+        )
     if held is not None and held.archive != origin:
         refusal = Rejected(
             file=source.study_id,
@@ -136,8 +151,8 @@ def _read(
             "other content; give one of the two another study_id",
         )
         return _Outcome(rejected=(refusal,))
-    images, refused = [], []
-    for image in source.images:
+    images, refused = [], list(expanded.rejected)
+    for image in study_source.images:
         try:
             images.append(_read_image(image, store, settings))
         except DataError as error:
@@ -150,11 +165,11 @@ def _read(
         study_uid=source.study_id,
         patient_key=patient_key,
         images=tuple(images),
-        sections=dict(source.sections),
+        sections=dict(study_source.sections),
         labels=source.labels,
-        date=source.date,
-        age=source.age,
-        sex=source.sex,
+        date=study_source.date,
+        age=study_source.age,
+        sex=study_source.sex,
         site=source.site,
         split=source.split or splits.get(patient_key) or assign_split(patient, settings),
         own_split=source.split is not None,
@@ -165,7 +180,28 @@ def _read(
         known=held is not None,
         rejected=tuple(refused),
         shows_patient=shows_patient,
+        notes=notes,
     )
+
+
+def _without_names(expanded: Expanded) -> tuple[SourceStudy, Mapping[str, int]]:
+    """The study without the names and ids of its headers in any text, and all there is to tell."""
+    source, n_removed = expanded.source, 0
+    if not source.names:
+        return source, expanded.notes
+    sections = {}
+    for section, text in source.sections.items():
+        sections[section], n = remove_names(text, source.names)
+        n_removed += n
+    images = []
+    for image in source.images:
+        caption, n = remove_names(image.caption or "", source.names)
+        n_removed += n
+        images.append(replace(image, caption=caption) if n else image)
+    notes = dict(expanded.notes)
+    if n_removed:
+        notes["names and ids of the headers taken out of texts"] = n_removed
+    return replace(source, sections=sections, images=tuple(images)), notes
 
 
 def _read_image(image: SourceImage, store: Store, settings: IngestSettings) -> Image:
@@ -199,13 +235,21 @@ def assign_split(patient: str, settings: IngestSettings) -> str:
     return "val" if bucket < settings.test_percent + settings.val_percent else "train"
 
 
-def _content_digest(source: SourceStudy) -> str:
-    """SHA-256 over all the archive says of a study but whose it is, and over its files' bytes."""
-    said = asdict(source)
-    del said["patient_id"]
-    for image, plain in zip(source.images, said["images"], strict=True):
-        plain["path"] = _bytes_digest(image.path)
-    text = json.dumps([FORMAT, said], sort_keys=True, ensure_ascii=False)
+def _content_digest(source: SourceStudy, expanded: SourceStudy) -> str:
+    """SHA-256 over all that is known of a study but whose it is, and over its files' bytes.
+
+    Files count whatever they are called, the unread slices of a stack among them; pictures count
+    in order, so that other settings make another content.
+
+    Args:
+        source: the study as the archive names it.
+        expanded: the same with the pictures to read, and without names.
+    """
+    files = {image.path: _bytes_digest(image.path) for image in source.images}
+    said = asdict(replace(expanded, patient_id=None, names=()))
+    for image, plain in zip(expanded.images, said["images"], strict=True):
+        plain["path"] = files[image.path]
+    text = json.dumps([FORMAT, said, sorted(files.values())], sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -1,11 +1,13 @@
-"""Open an archive, whatever it is: a manifest, a folder with one, or a folder of DICOM files."""
+"""Open an archive, whatever it is: a manifest, a public dataset, or a folder of DICOM files."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Protocol, Self
 
-from caselight.data.dicom import DicomFolder, archive_files, is_dicom, open_dicom_folder
-from caselight.data.manifest import MANIFEST_NAMES, Manifest, open_manifest
+from caselight.data.datasets import Dataset, named_dataset, open_dataset, recognised
+from caselight.data.dicom import archive_files, is_dicom, open_dicom_folder
+from caselight.data.manifest import MANIFEST_NAMES, open_manifest
+from caselight.data.spool import SpooledArchive
 from caselight.errors import DataError
 from caselight.types import Rejected, SourceStudy
 
@@ -35,24 +37,34 @@ class Archive(Protocol):
     def __exit__(self, *_: object) -> None: ...
 
 
-def open_archive(path: Path, *, mapping: Mapping[str, str]) -> Manifest | DicomFolder:
-    """Open a manifest, a folder that holds one, or a folder of DICOM files.
+def open_archive(
+    path: Path, *, mapping: Mapping[str, str], dataset: str | None = None
+) -> SpooledArchive:
+    """Open a manifest, a folder that holds one, a public dataset, or a folder of DICOM files.
+
+    A manifest wins over a layout that is recognised, and that over DICOM files.
 
     Args:
         path: file or folder.
         mapping: Caselight's column to the manifest's own name; see `columns.parse_mapping`.
+        dataset: read it as this public dataset, whatever else it holds; None recognises one.
 
     Returns:
         An `Archive`; close it, or use it in a `with`.
 
     Raises:
-        DataError: data.not_found, data.empty_archive, data.no_manifest, data.bad_mapping, and those
-            of `manifest.open_manifest`.
+        DataError: data.not_found, data.empty_archive, data.no_manifest, data.bad_mapping,
+            data.no_such_dataset, and those of `manifest.open_manifest` and `open_dataset`.
     """
+    if dataset is not None:
+        return _open_dataset(named_dataset(dataset), path, mapping)
     if not path.exists():
         raise DataError(f"nothing at {path}; name a folder or a manifest", code="data.not_found")
     if not path.is_dir() or any((path / name).is_file() for name in MANIFEST_NAMES):
         return open_manifest(path, mapping=mapping)
+    found = recognised(path)
+    if found is not None:
+        return _open_dataset(found, path, mapping)
     some_file = False
     for file in archive_files(path):
         some_file = True
@@ -73,6 +85,15 @@ def open_archive(path: Path, *, mapping: Mapping[str, str]) -> Manifest | DicomF
         "columns, image (the file's path) and findings (its text), one row an image",
         code="data.no_manifest",
     )
+
+
+def _open_dataset(dataset: Dataset, path: Path, mapping: Mapping[str, str]) -> SpooledArchive:
+    if mapping:
+        raise DataError(
+            f"{dataset.title} has its own tables, with no columns to map; leave out --map",
+            code="data.bad_mapping",
+        )
+    return open_dataset(dataset, path)
 
 
 def _holds_dicom(file: Path) -> bool:

@@ -5,7 +5,7 @@ import os
 import sqlite3
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -21,7 +21,8 @@ CREATE TABLE study (
 );
 CREATE TABLE row (
     n INTEGER PRIMARY KEY, study INTEGER NOT NULL, place TEXT NOT NULL, image_key BLOB UNIQUE,
-    named_image INTEGER NOT NULL, patient TEXT, split TEXT, payload TEXT NOT NULL
+    named_image INTEGER NOT NULL, rank TEXT NOT NULL, patient TEXT, split TEXT,
+    payload TEXT NOT NULL
 );
 """
 _WHOLE = "; no other image of its study is left, so the study is refused whole"
@@ -44,6 +45,12 @@ class Row:
     patient_id: str | None = field(default=None, repr=False)
     fields: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """Fields of the study that this row has: `SECTIONS`, labels, date, age, sex, site, split."""
+    names: tuple[str, ...] = field(default=(), repr=False)
+    """Names and ids of people that this row tells, to be taken out of the study's sections."""
+    appends: bool = False
+    """Whether its sections go behind those of earlier rows, not only where there are none."""
+    rank: str = ""
+    """Orders the rows of a study; equal ranks stand in order of appearance."""
 
 
 class Spool:
@@ -52,10 +59,11 @@ class Spool:
     def __init__(self) -> None:
         # An empty name is SQLite's own temporary database: on disk once it outgrows a small cache,
         # without a name that could be left behind.
-        self._database = sqlite3.connect("", isolation_level=None)
-        self._database.executescript(_SCHEMA)
+        self.database = sqlite3.connect("", isolation_level=None)
+        """Open to tables of whoever fills the spool."""
+        self.database.executescript(_SCHEMA)
         self._rejected: list[tuple[Rejected, int | None]] = []
-        self.close = weakref.finalize(self, self._database.close)
+        self.close = weakref.finalize(self, self.database.close)
         """Free the disk; done when the spool is forgotten at the latest."""
 
     def reject(self, place: str, *, code: str, reason: str, study: int | None = None) -> None:
@@ -64,8 +72,9 @@ class Spool:
 
     def add(self, row: Row) -> None:
         """Take one row, or refuse it when another row has its image."""
-        shape = None if row.image is None else {**asdict(row.image), "path": str(row.image.path)}
-        payload = json.dumps([shape, row.patient_id, dict(row.fields)], sort_keys=True)
+        shape = None if row.image is None else _plain(row.image)
+        held = [shape, row.patient_id, dict(row.fields), row.names, row.appends]
+        payload = json.dumps(held, sort_keys=True)
         patient, split = row.patient_id, row.fields.get("split")
         # As bytes, since a path need not be text.
         key = None if row.image_key is None else os.fsencode(row.image_key)
@@ -86,12 +95,12 @@ class Spool:
             self.reject(
                 row.place,
                 code="data.duplicate_image",
-                reason=f"the image stands in {twin[1]} already, with other words or in another "
-                "study; keep one of the two",
+                reason=f"the image stands in {twin[1]} already, with other content, with other "
+                "words or in another study; keep one of the two",
                 study=study,
             )
             key = patient = split = None
-            payload = json.dumps([None, None, {}])
+            payload = json.dumps([None, None, {}, (), False])
         if row.outside:
             self.reject(
                 row.place,
@@ -100,19 +109,26 @@ class Spool:
                 "archive's folder and name it relative to that",
                 study=study,
             )
-        self._database.execute(
-            "INSERT INTO row (study, place, image_key, named_image, patient, split, payload)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        self.database.execute(
+            "INSERT INTO row"
+            " (study, place, image_key, named_image, rank, patient, split, payload)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 study,
                 row.place,
                 key,
                 row.image is not None or row.outside,
+                row.rank,
                 patient,
                 split,
                 payload,
             ),
         )
+
+    def image(self, key: str) -> Path | None:
+        """The file of the row that has an image already; None where no row has it."""
+        twin = self._one("SELECT payload FROM row WHERE image_key = ?", os.fsencode(key))
+        return None if twin is None else Path(json.loads(twin[0])[0]["path"])
 
     def finish(self) -> tuple[Rejected, ...]:
         """Refuse the studies that contradict themselves or have lost every image.
@@ -120,15 +136,15 @@ class Spool:
         Returns:
             Everything refused, in order of appearance; studies that contradict themselves last.
         """
-        self._database.execute("CREATE INDEX row_study ON row (study, n)")
+        self.database.execute("CREATE INDEX row_study ON row (study, rank, n)")
         bare = {
             study
-            for (study,) in self._database.execute(
+            for (study,) in self.database.execute(
                 "SELECT study FROM row GROUP BY study"
                 " HAVING sum(named_image) > 0 AND count(image_key) = 0"
             )
         }
-        torn = self._database.execute(
+        torn = self.database.execute(
             "SELECT study, name, count(DISTINCT patient) FROM row JOIN study ON study = study.id"
             " GROUP BY study HAVING count(DISTINCT patient) > 1 OR count(DISTINCT split) > 1"
             " ORDER BY study"
@@ -139,7 +155,7 @@ class Spool:
         ]
         for study, name, n_patients in torn:
             refused.append(self._contradiction(study, name, two_patients=n_patients > 1))
-        self._database.executemany(
+        self.database.executemany(
             "UPDATE study SET refused = 1 WHERE id = ?",
             [(study,) for study in bare.union(study for study, _, _ in torn)],
         )
@@ -147,31 +163,31 @@ class Spool:
 
     def count(self) -> int:
         """Studies that were not refused."""
-        (count,) = self._database.execute("SELECT count(*) FROM study WHERE NOT refused").fetchone()
+        (count,) = self.database.execute("SELECT count(*) FROM study WHERE NOT refused").fetchone()
         return int(count)
 
     def studies(self) -> Iterator[SourceStudy]:
         """Every study that was not refused, one in memory at a time."""
-        cursor = self._database.execute(
+        cursor = self.database.execute(
             "SELECT row.study, study.name, row.payload FROM row JOIN study ON row.study = study.id"
-            " WHERE NOT study.refused ORDER BY row.study, row.n"
+            " WHERE NOT study.refused ORDER BY row.study, row.rank, row.n"
         )
         for (_, name), rows in groupby(cursor, key=itemgetter(0, 1)):
             yield _study(name, [json.loads(payload) for _, _, payload in rows])
 
     def _one(self, query: str, value: str | bytes | None) -> tuple[Any, ...] | None:
-        found: tuple[Any, ...] | None = self._database.execute(query, (value,)).fetchone()
+        found: tuple[Any, ...] | None = self.database.execute(query, (value,)).fetchone()
         return found
 
     def _new_study(self, row: Row) -> int:
-        cursor = self._database.execute(
+        cursor = self.database.execute(
             "INSERT INTO study (name, by_image) VALUES (?, ?)", (row.study_id, row.by_image)
         )
         return int(cursor.lastrowid or 0)
 
     def _contradiction(self, study: int, name: str, *, two_patients: bool) -> Rejected:
         column = "patient" if two_patients else "split"
-        first, second = self._database.execute(
+        first, second = self.database.execute(
             f"SELECT place FROM row WHERE study = ? AND {column} IS NOT NULL"  # noqa: S608
             f" GROUP BY {column} ORDER BY min(n) LIMIT 2",
             (study,),
@@ -227,15 +243,28 @@ def printable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
+_IMAGE_FIELDS = tuple(one.name for one in fields(SourceImage))
+
+
+def _plain(image: SourceImage) -> dict[str, Any]:
+    """An image as JSON holds it."""
+    return {**{name: getattr(image, name) for name in _IMAGE_FIELDS}, "path": str(image.path)}
+
+
 def _study(name: str, rows: Sequence[Any]) -> SourceStudy:
     """One study from its rows; each field comes from the first row that has it."""
     images: list[SourceImage] = []
     merged: dict[str, Any] = {}
+    names: dict[str, None] = {}
     patient_id: str | None = None
-    for shape, patient, fields in rows:
+    for shape, patient, said, known, appends in rows:
         patient_id = patient_id if patient_id is not None else patient
-        for key, value in fields.items():
-            merged.setdefault(key, value)
+        names.update(dict.fromkeys(known))
+        for key, value in said.items():
+            if appends and key in SECTIONS:
+                merged[key] = _appended(merged.get(key), value)
+            else:
+                merged.setdefault(key, value)
         if shape is not None:
             images.append(SourceImage(**{**shape, "path": Path(shape["path"])}))
     return SourceStudy(
@@ -243,6 +272,7 @@ def _study(name: str, rows: Sequence[Any]) -> SourceStudy:
         patient_id=patient_id,
         images=tuple(images),
         sections={section: merged[section] for section in SECTIONS if section in merged},
+        names=tuple(sorted(names)),
         labels=tuple(merged.get("labels", ())),
         date=merged.get("date"),
         age=merged.get("age"),
@@ -250,3 +280,10 @@ def _study(name: str, rows: Sequence[Any]) -> SourceStudy:
         site=merged.get("site"),
         split=merged.get("split"),
     )
+
+
+def _appended(before: str | None, text: str) -> str:
+    """A section with an addendum; one that repeats what stands there adds nothing."""
+    if before is None or before.strip() == text.strip():
+        return text
+    return before if text.strip() in before.split("\n\n") else f"{before}\n\n{text.strip()}"
