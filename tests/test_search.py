@@ -30,7 +30,7 @@ from tests.homes import WORDS, done, picture, save, trained, write_records
 
 CPU = torch.device("cpu")
 TARGETS = ("study", "image", "report")
-GROUPS = ("patient", "study", "none")
+GROUPS = ("patient", "study", "image")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +94,7 @@ def test_every_answer_is_ranked_whole_and_in_range(
     hits = result.hits
     assert [hit.rank for hit in hits] == list(range(1, len(hits) + 1))
     assert len(hits) <= k
-    assert all(0 <= hit.hamming <= 64 for hit in hits)
+    assert all(hit.hamming is not None and 0 <= hit.hamming <= 64 for hit in hits)
     assert all(-1.00001 <= hit.score <= 1.00001 for hit in hits)
     assert all(a.score >= b.score for a, b in itertools.pairwise(hits))
     assert all(hit.confidence is None for hit in hits)
@@ -125,26 +125,30 @@ def test_with_a_shortlist_of_everything_the_order_is_that_of_the_cosine(
     kinds = np.where(index.rows.kind == IMAGE, "image", "report")
     rows = [r for r in np.argsort(-cosine) if target in ("study", kinds[r])]
     studies = dict(desk.engine.store.studies())
-    expected = []
+    expected, scores, seen = [], [], set()
     for row in rows:
         study = studies[int(index.rows.study[row])]
         image = study.images[int(index.rows.position[row])]
-        expected.append((study.study_uid, image.image_uid, str(kinds[row]), int(distance[row])))
-    result = desk.ask(**query, target=target, group="none", k=len(rows), settings=shortlist(1000))
+        if (study.study_uid, image.image_uid) not in seen:
+            seen.add((study.study_uid, image.image_uid))
+            expected.append((study.study_uid, image.image_uid, str(kinds[row]), int(distance[row])))
+            scores.append(float(cosine[row]))
+    k = len(expected)
+    result = desk.ask(**query, target=target, group="image", k=k, settings=shortlist(1000))
     found = [(h.study_uid, h.image_uid, h.matched, h.hamming) for h in result.hits]
     assert found == expected
-    scores = [hit.score for hit in result.hits]
-    assert np.allclose(scores, cosine[rows], atol=1e-6)
+    assert np.allclose([hit.score for hit in result.hits], scores, atol=1e-6)
     assert result.cost.n_compared == len(rows)
 
 
 def test_a_short_shortlist_is_the_nearest_codes(desk: Desk) -> None:
-    """Three rows, ungrouped: exactly the three nearest by Hamming, then by cosine."""
-    everything = desk.ask(text="birch", group="none", k=500, settings=shortlist(1000)).hits
-    cut = sorted(hit.hamming for hit in everything)[2]
-    few = desk.ask(text="birch", group="none", k=3, settings=shortlist(3)).hits
+    """Three images, each by itself: exactly the three nearest by Hamming, then by cosine."""
+    ask = {"text": "birch", "target": "image", "group": "image"}
+    everything = desk.ask(**ask, k=500, settings=shortlist(1000)).hits
+    cut = sorted(hit.hamming or 0 for hit in everything)[2]
+    few = desk.ask(**ask, k=3, settings=shortlist(3)).hits
     assert len(few) == 3
-    assert all(hit.hamming <= cut for hit in few)
+    assert all(hit.hamming is not None and hit.hamming <= cut for hit in few)
     scores = {row_of(desk, hit): hit.score for hit in everything}
     assert all(hit.score == pytest.approx(scores[row_of(desk, hit)], abs=1e-6) for hit in few)
 
@@ -156,15 +160,19 @@ def test_a_short_shortlist_grows_until_there_are_k_groups(desk: Desk) -> None:
     assert short.cost.n_compared > len(desk.index.flat)
 
 
-def test_ungrouped_answers_hold_every_row(desk: Desk) -> None:
-    hits = desk.ask(text="delta", group="none", k=1000).hits
-    assert len(hits) == len(desk.index.flat)
-    assert len({row_of(desk, hit) for hit in hits}) == len(hits)
+def test_answers_by_image_hold_every_image_once(desk: Desk) -> None:
+    images = sum(len(study.images) for _, study in desk.engine.store.studies())
+    for target in ("study", "image"):
+        hits = desk.ask(text="delta", group="image", target=target, k=1000).hits
+        assert len(hits) == images
+        assert len({(hit.study_uid, hit.image_uid) for hit in hits}) == images
+    texts = desk.ask(text="delta", group="image", target="report", k=1000).hits
+    assert len(texts) == len(desk.index.flat) - images
 
 
 def test_an_answer_has_the_words_of_its_study_and_a_thumbnail(desk: Desk) -> None:
     sections = {s.study_uid: s.sections for _, s in desk.engine.store.studies()}
-    for hit in desk.ask(text="ember", group="none", k=1000).hits:
+    for hit in desk.ask(text="ember", group="image", k=1000).hits:
         own = sections[hit.study_uid]
         assert hit.text == f"{own['findings']} {own['impression']}"
         assert hit.thumbnail is not None
@@ -287,6 +295,6 @@ def test_the_order_of_ingest_decides_nothing(desk: Desk, tmp_path: Path) -> None
     with open_engine(home, config=model.config, device=CPU, progress=lambda *_: None) as engine:
         reverse = Desk(engine=engine, model=model)
         for query in ({"text": "amber zone"}, {"image": source / "images" / "005-PA.png"}):
-            mine, theirs = (d.ask(**query, k=1000, group="none") for d in (desk, reverse))
+            mine, theirs = (d.ask(**query, k=1000, group="image") for d in (desk, reverse))
             assert [row_of(desk, h) for h in mine.hits] == [row_of(desk, h) for h in theirs.hits]
             assert [h.hamming for h in mine.hits] == [h.hamming for h in theirs.hits]

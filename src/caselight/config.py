@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from caselight.errors import ConfigError
-from caselight.types import Window
+from caselight.types import Fusion, Window
 
 TextField = Literal["auto", "caption", "report", "findings", "impression", "indication", "notes"]
 Pooling = Literal["none", "mean", "max"]
@@ -164,6 +164,15 @@ class SearchSettings(_Settings):
     """Pictures whose 256-bit difference hashes differ in no more bits may be near-duplicates ..."""
     near_correlation: float = Field(0.97, ge=0.0, le=1.0)
     """... and are, when their fine detail correlates at least so much."""
+    fusion: Fusion = "vectors"
+    """How words and a picture become one query: `vectors` averages their embeddings, `ranks` fuses
+    their two rankings."""
+    image_weight: float = Field(0.4, ge=0.0, le=1.0)
+    """Share of the picture in such a query; the rest is the words'."""
+    like_weight: float = Field(0.75, ge=0.0, le=10.0)
+    """How far the studies of `--like` pull, beside 1 for the query itself."""
+    unlike_weight: float = Field(0.15, ge=0.0, le=10.0)
+    """How far the studies of `--unlike` push away."""
 
 
 class EvaluateSettings(_Settings):

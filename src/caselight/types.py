@@ -16,6 +16,11 @@ Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 
 Target = Literal["study", "image", "report"]
 Kind = Literal["image", "report"]
+Group = Literal["patient", "study", "image"]
+By = Literal["codes", "words", "both"]
+"""What orders the gallery: the model's codes, the words of the reports (BM25), or both."""
+Fusion = Literal["vectors", "ranks"]
+"""How words and a picture become one query; see `composing.py` and `ranking.py`."""
 
 SECTIONS = ("findings", "impression", "indication", "comparison", "technique", "notes")
 """The sections a report may have; a caption belongs to one image and lives there."""
@@ -44,6 +49,8 @@ class SourceImage:
     """Which frame of the file, from 0; None for a file with one."""
     window: Window | None = None
     """For CT; None for everything else."""
+    header: Mapping[str, Any] | None = field(default=None, repr=False)
+    """What its DICOM header says, where the archive has read it already; see `dicom.facts`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,18 +161,30 @@ class Candidates:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """What is asked: words or a picture."""
+    """What is asked: words, a picture, studies like it, or several of these together."""
 
     text: str | None = None
     image: Path | None = None
+    like: tuple[str, ...] = ()
+    """Ids of studies to be near to."""
+    unlike: tuple[str, ...] = ()
+    """Ids of studies to be away from."""
+    patient: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The patient at hand, `age` and `sex`: carried for safety rules, never used to rank."""
     target: Target = "study"
     k: int = 10
     filters: Mapping[str, str] = field(default_factory=dict)
     """Metadata a hit must have: key to value."""
     keep_own: bool = False
-    """Keep the query's own study and patient, and near-duplicates of its picture."""
-    group: Literal["patient", "study", "none"] = "patient"
-    """At most one hit a patient, a study, or no grouping."""
+    """Keep the query's own study and patient, near-duplicates of its picture, and the studies
+    named in `like` and `unlike`."""
+    by: By = "codes"
+    fusion: Fusion | None = None
+    """For words with a picture; None is the setting `search.fusion`."""
+    image_weight: float | None = None
+    """The picture's share beside words, 0..1; None is the setting `search.image_weight`."""
+    group: Group = "patient"
+    """At most one hit a patient, a study or an image."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,10 +196,14 @@ class Hit:
     """The image that matched, or the first of the study whose report matched."""
     rank: int
     """1 is best."""
-    hamming: int
-    """Bits that differ, 0..n_bits."""
+    hamming: int | None
+    """Bits that differ, 0..n_bits; None where no single code was asked with."""
     score: float
-    """Cosine of the float embeddings, -1..1; higher is better."""
+    """What orders the hits, higher is better: cosine of the float embeddings, -1..1; by words
+    alone the BM25 score, 0 or more; of several rankings their reciprocal rank fusion, 0..1/61."""
+    parts: Mapping[str, float] = field(default_factory=dict)
+    """The scores of what was asked together: the cosine with the `image`, with the `text` or with
+    `codes` (one ranking by codes), and the BM25 score of the `words`."""
     confidence: float | None
     """Calibrated probability that a reader would call it relevant, 0..1; None until calibrated."""
     text: str | None = field(repr=False)
@@ -210,6 +233,8 @@ class SearchResult:
     """Digest of the index."""
     notes: tuple[str, ...]
     cost: Cost
+    query: Query
+    """The query as it was answered; ask it again with more in `like` or `unlike` to go on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

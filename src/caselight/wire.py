@@ -1,11 +1,16 @@
 """The JSON promised to others: `--json` today, the web service later. Versioned."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
-from caselight.types import IngestReceipt, SearchResult
+from caselight.types import IngestReceipt, Query, SearchResult
 
 VERSION = 1
+"""Of a receipt."""
+RESULT_VERSION = 2
+"""Of an answer; 2 added `parts` and `query`, and `hamming` may be null."""
 
 
 def receipt_json(receipt: IngestReceipt) -> dict[str, Any]:
@@ -34,6 +39,7 @@ def result_json(result: SearchResult) -> dict[str, Any]:
                 "rank": hit.rank,
                 "hamming": hit.hamming,
                 "score": round(hit.score, 6),
+                "parts": {name: round(score, 6) for name, score in hit.parts.items()},
                 "confidence": hit.confidence,
                 "text": hit.text,
                 "thumbnail": hit.thumbnail,
@@ -45,5 +51,43 @@ def result_json(result: SearchResult) -> dict[str, Any]:
         "index": result.index,
         "notes": list(result.notes),
         "cost": {"latency_ms": result.cost.latency_ms, "n_compared": result.cost.n_compared},
-        "version": VERSION,
+        "query": query_json(result.query),
+        "version": RESULT_VERSION,
     }
+
+
+def query_json(query: Query) -> dict[str, Any]:
+    """A query as plain values; `read_query` makes it again."""
+    return {
+        "text": query.text,
+        "image": None if query.image is None else str(query.image),
+        "like": list(query.like),
+        "unlike": list(query.unlike),
+        "patient": dict(query.patient),
+        "target": query.target,
+        "k": query.k,
+        "filters": dict(query.filters),
+        "keep_own": query.keep_own,
+        "by": query.by,
+        "fusion": query.fusion,
+        "image_weight": query.image_weight,
+        "group": query.group,
+    }
+
+
+def read_query(values: Mapping[str, Any]) -> Query:
+    """Make a query of what `query_json` wrote, to go on from it.
+
+    Raises:
+        KeyError: for a key that is missing.
+        TypeError: for a key that is none of a query's.
+    """
+    image = values["image"]
+    return Query(
+        **{
+            **values,
+            "image": None if image is None else Path(image),
+            "like": tuple(values["like"]),
+            "unlike": tuple(values["unlike"]),
+        }
+    )

@@ -1,6 +1,9 @@
 """caselight search: a query in, a ranked table out."""
 
+import shlex
 import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,39 +23,77 @@ from caselight.cli.common import (
 )
 from caselight.config import read_config
 from caselight.data.filters import parse_filters
+from caselight.data.queries import parse_patient
 from caselight.data.store import open_store
 from caselight.types import Query, SearchResult
 from caselight.wire import result_json
 
+Words = Annotated[str | None, typer.Argument(help="What to look for, in words.")]
+Picture = Annotated[Path | None, typer.Option("--image", help="What to look for, as a picture.")]
+Model = Annotated[
+    Path | None, typer.Option("--model", help="Refuse to answer with any other model.")
+]
+Like = Annotated[
+    list[str] | None,
+    typer.Option("--like", metavar="STUDY", help="Nearer to this study; several if you like."),
+]
+Unlike = Annotated[
+    list[str] | None,
+    typer.Option("--unlike", metavar="STUDY", help="Away from this study; several if you like."),
+]
+Patient = Annotated[
+    str | None,
+    typer.Option(metavar="age=..,sex=..", help="The patient at hand; carried, not used to rank."),
+]
+Target = Annotated[Literal["study", "image", "report"], typer.Option(help="What is searched.")]
+Hits = Annotated[int, typer.Option("-k", help="Hits wanted.")]
+By = Annotated[
+    Literal["codes", "words", "both"],
+    typer.Option(help="Order by the model's codes, by the words of the reports, or by both."),
+]
+Fusion = Annotated[
+    Literal["vectors", "ranks"] | None,
+    typer.Option(help="How words and a picture go together; else search.fusion."),
+]
+ImageWeight = Annotated[
+    float | None,
+    typer.Option(
+        metavar="0..1", help="The picture's share beside words; else search.image_weight."
+    ),
+]
+Group = Annotated[
+    Literal["patient", "study", "image"], typer.Option(help="At most one hit for each.")
+]
+KeepOwn = Annotated[
+    bool,
+    typer.Option(
+        "--keep-own",
+        help="Keep the picture's own study and patient, near-duplicates, and --like's.",
+    ),
+]
+
 
 def search(
     home: Home,
-    text: Annotated[str | None, typer.Argument(help="What to look for, in words.")] = None,
-    image: Annotated[
-        Path | None, typer.Option("--image", help="What to look for, as a picture.")
-    ] = None,
-    model: Annotated[
-        Path | None, typer.Option("--model", help="Refuse to answer with any other model.")
-    ] = None,
-    target: Annotated[
-        Literal["study", "image", "report"], typer.Option(help="What is searched.")
-    ] = "study",
-    k: Annotated[int, typer.Option("-k", help="Hits wanted.")] = 10,
+    text: Words = None,
+    image: Picture = None,
+    like: Like = None,
+    unlike: Unlike = None,
+    model: Model = None,
+    target: Target = "study",
+    k: Hits = 10,
+    by: By = "codes",
+    fusion: Fusion = None,
+    image_weight: ImageWeight = None,
     filter_: Filters = None,
-    group: Annotated[
-        Literal["patient", "study", "none"], typer.Option(help="At most one hit for each.")
-    ] = "patient",
-    keep_own: Annotated[
-        bool,
-        typer.Option(
-            "--keep-own", help="Keep the picture's own study and patient, and near-duplicates."
-        ),
-    ] = False,
+    patient: Patient = None,
+    group: Group = "patient",
+    keep_own: KeepOwn = False,
     config: ConfigFile = None,
     set_: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
-    """Find the studies, images or reports nearest to some words or to a picture."""
+    """Find the studies, images or reports nearest to words, a picture, or studies."""
     from caselight.device import best_device
     from caselight.engine import open_engine
     from caselight.indexing import indexed_model
@@ -62,10 +103,16 @@ def search(
     query = Query(
         text=text,
         image=image,
+        like=tuple(like or ()),
+        unlike=tuple(unlike or ()),
+        patient=parse_patient(patient),
         target=target,
         k=k,
         filters=parse_filters(filter_ or ()),
         keep_own=keep_own,
+        by=by,
+        fusion=fusion,
+        image_weight=image_weight,
         group=group,
     )
     open_store(home).close()  # says so before anything is missed in a home that is none
@@ -76,32 +123,102 @@ def search(
         result = verb(engine, loaded, query, config=settings, clock=time.perf_counter)
     if as_json:
         print_json(result_json(result))
-    else:
-        _show(result)
+        return
+    _show(result)
+    if result.hits:
+        said = [*_option("--config", config), *(w for one in set_ or () for w in ("--set", one))]
+        more = go_on(result, home, [*_option("--model", model), *said])
+        out.print(f"more like the first: {more}", style="dim", markup=False, soft_wrap=True)
+
+
+def go_on(result: SearchResult, home: Path, options: Sequence[str]) -> str:
+    """The command that asks the same and for more like the first hit.
+
+    Args:
+        result: an answer with hits.
+        home: the home it came from.
+        options: further options that were given.
+    """
+    query = result.query
+    query = replace(query, like=(*query.like, result.hits[0].study_uid))
+    return shlex.join(["caselight", "search", *_words(query), "--home", str(home), *options])
+
+
+def _words(query: Query) -> Iterator[str]:
+    """A query as arguments; what is the default is left out."""
+    plain = Query()
+    # After --, or words that begin with a dash would be options; so they come with a space.
+    if query.text is not None:
+        yield f" {query.text}" if query.text.startswith("-") else query.text
+    yield from _option("--image", query.image)
+    for option, values in (
+        ("--like", query.like),
+        ("--unlike", query.unlike),
+        ("--filter", [f"{key}={value}" for key, value in query.filters.items()]),
+    ):
+        for value in values:
+            yield from (option, value)
+    if query.patient:
+        yield from ("--patient", ",".join(f"{key}={v}" for key, v in query.patient.items()))
+    for option, name in (
+        ("--target", "target"),
+        ("-k", "k"),
+        ("--by", "by"),
+        ("--fusion", "fusion"),
+        ("--image-weight", "image_weight"),
+        ("--group", "group"),
+    ):
+        if getattr(query, name) != getattr(plain, name):
+            yield from (option, str(getattr(query, name)))
+    if query.keep_own:
+        yield "--keep-own"
+
+
+def _option(name: str, value: object) -> Iterator[str]:
+    if value is not None:
+        yield from (name, str(value))
 
 
 def _show(result: SearchResult) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("rank", "study", "image", "bits differ", "score", "matched", "text"):
-        right = name in ("rank", "bits differ", "score")
+    parts = list(result.hits[0].parts) if result.hits else []
+    parts = parts if len(parts) > 1 else []
+    by = [f"by {name}" for name in parts]
+    numbers = ("rank", "bits differ", "score", *by)
+    for name in ("rank", "study", "image", "bits differ", "score", *by, "matched", "text"):
+        right = name in numbers
         table.add_column(name, justify="right" if right else "left", overflow="fold")
+    fused = result.query.by == "both" or result.query.fusion == "ranks"
+    digits = 5 if fused else 3  # ranks that are fused differ in the fourth decimal
     for hit in result.hits:
         words = " ".join((hit.text or "").split())
         cells = (
             str(hit.rank),
             hit.study_uid,
             hit.image_uid or "",
-            str(hit.hamming),
-            f"{hit.score:.3f}",
+            "" if hit.hamming is None else str(hit.hamming),
+            f"{hit.score:.{digits}f}",
+            *(f"{hit.parts[name]:.3f}" for name in parts),
             hit.matched,
             words if len(words) <= 90 else f"{words[:87]}...",
         )
         table.add_row(*(Text(cell) for cell in cells))
     out.print(table)
     out.print(
-        f"model {result.model[:16]}, index {result.index[:16]}, {result.cost.n_compared} codes "
+        f"{_composition(result.query)}model {result.model[:16]}, index {result.index[:16]}, "
+        f"{result.cost.n_compared} {'codes' if result.query.by == 'codes' else 'codes and texts'} "
         f"compared, {result.cost.latency_ms:.0f} ms",
         style="dim",
     )
     for note in result.notes:
         err.print(f"note: {note}", markup=False)
+
+
+def _composition(query: Query) -> str:
+    """How the parts of the query went together, where there were several."""
+    said = ""
+    if query.fusion is not None:
+        said += f"words and picture by {query.fusion}, image weight {query.image_weight:g}; "
+    if query.by == "both":
+        said += "codes and words by reciprocal rank fusion; "
+    return said
