@@ -23,22 +23,13 @@ Progress = Callable[[str, int, int], None]
 """(what is being done, how many are done now, how many there are in all)."""
 
 
-class Engine:
-    """One open home. Towers are loaded when first needed and features are cached on disk."""
+class OpenTowers:
+    """The frozen towers of some settings, each loaded when first needed; needs no home."""
 
-    def __init__(
-        self, store: Store, *, towers: TowerSettings, device: torch.device, progress: Progress
-    ) -> None:
-        self.store = store
+    def __init__(self, towers: TowerSettings, *, device: torch.device, progress: Progress) -> None:
         self.device = device
         self.progress = progress
         self.towers = towers
-        self._cache = FeatureCache(store.home / "features.sqlite")
-
-    def close(self) -> None:
-        """Let go of the home."""
-        self._cache.close()
-        self.store.close()
 
     @cached_property
     def image_tower(self) -> ImageTower:
@@ -49,6 +40,41 @@ class Engine:
     def text_tower(self) -> TextTower:
         """The text tower of the settings, checked."""
         return open_text_tower(self.towers, device=self.device)
+
+    def pooled(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """One vector, f32[D], for the images of one stack, f32[N, D], as `towers.stack_pool` says.
+
+        Without pooling, images asked for together (those of a query, say) share their mean.
+        """
+        if len(features) == 1:
+            return np.asarray(features[0])
+        pool = self.towers.stack_pool
+        return np.asarray(features.max(axis=0) if pool == "max" else features.mean(axis=0))
+
+    def encode_images(self, pictures: Sequence[Pixels]) -> NDArray[np.float32]:
+        """Features of pictures that are not stored, f32[N, image_dim]."""
+        batch = torch.from_numpy(self.image_tower.preprocess.batch(pictures))
+        return self.image_tower.encode(batch).numpy()
+
+    def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Features of texts without caching them, f32[N, text_dim]: for queries."""
+        return self.text_tower.encode(texts).numpy()
+
+
+class Engine(OpenTowers):
+    """One open home, and the towers that fill it; features are cached on disk."""
+
+    def __init__(
+        self, store: Store, *, towers: TowerSettings, device: torch.device, progress: Progress
+    ) -> None:
+        super().__init__(towers, device=device, progress=progress)
+        self.store = store
+        self._cache = FeatureCache(store.home / "features.sqlite")
+
+    def close(self) -> None:
+        """Let go of the home."""
+        self._cache.close()
+        self.store.close()
 
     def image_features(self, digests: Sequence[str]) -> NDArray[np.float32]:
         """Features of stored pictures, f32[N, image_dim], in the order of their digests."""
@@ -73,16 +99,6 @@ class Engine:
         parts = np.split(flat, ends) if groups else []
         return _stack([self.pooled(part) for part in parts], self.image_tower.dim)
 
-    def pooled(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """One vector, f32[D], for the images of one stack, f32[N, D], as `towers.stack_pool` says.
-
-        Without pooling, images asked for together (those of a query, say) share their mean.
-        """
-        if len(features) == 1:
-            return features[0]
-        pool = self.towers.stack_pool
-        return features.max(axis=0) if pool == "max" else features.mean(axis=0)
-
     def text_features(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Features of texts, f32[N, text_dim], in their order."""
         identity = text_identity(self.text_tower)
@@ -100,15 +116,6 @@ class Engine:
             found |= fresh
             self.progress("encoding texts", len(batch), len(missing))
         return _stack([found[keys[text]] for text in texts], self.text_tower.dim)
-
-    def encode_images(self, pictures: Sequence[Pixels]) -> NDArray[np.float32]:
-        """Features of pictures that are not stored, f32[N, image_dim]."""
-        batch = torch.from_numpy(self.image_tower.preprocess.batch(pictures))
-        return self.image_tower.encode(batch).numpy()
-
-    def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Features of texts without caching them, f32[N, text_dim]: for queries."""
-        return self.text_tower.encode(texts).numpy()
 
     def read_stored(self, digest: str) -> Pixels:
         """Pixels of a stored picture.

@@ -32,10 +32,10 @@ class ConfigError(Error):
 
 
 class UsageError(Error):
-    """A command line that asks for nothing, or for two things at once."""
+    """A command line that asks for nothing, for two things at once, or for a missing extra."""
 
     code = "usage.bad_argument"
-    codes = ("usage.bad_argument",)
+    codes = ("usage.bad_argument", "usage.missing_extra")
     exit_status = 2
 
 
@@ -55,17 +55,26 @@ class DataError(Error):
         "data.transparent",
         "data.not_dicom",
         "data.no_pixels",
-        "data.compressed_dicom",
+        "data.unsupported_syntax",
+        "data.which_frame",
+        "data.not_hounsfield",
+        "data.not_text",
+        "data.no_text",
         "data.no_manifest",
         "data.two_manifests",
         "data.bad_row",
         "data.missing_column",
         "data.duplicate_image",
         "data.duplicate_study",
+        "data.ambiguous_report",
+        "data.for_processing",
         "data.path_outside",
         "data.bad_mapping",
         "data.empty_archive",
         "data.not_empty",
+        "data.no_such_dataset",
+        "data.incomplete_dataset",
+        "data.bad_embeddings",
     )
 
 
@@ -99,6 +108,10 @@ class QueryRefused(Error):
         "query.bad_filter",
         "query.bad_k",
         "query.empty_gallery",
+        "query.no_such_study",
+        "query.bad_weight",
+        "query.bad_patient",
+        "query.bad_combination",
     )
 
 

@@ -112,6 +112,21 @@ def indexed_model(home: Path, named: Path | None) -> tuple[DualEncoder, Path]:
     return model, folder
 
 
+def home_model(home: Path, *, default: Path) -> DualEncoder:
+    """Load the model of a home's index; where there is no index, the one in the default folder.
+
+    Raises:
+        ModelError: when the model cannot be loaded.
+    """
+    try:
+        folder = model_folder(home, read_manifest(home).model)
+    except IndexMismatch as error:
+        if error.code != "index.missing":
+            raise
+        folder = default
+    return load_checkpoint(folder)
+
+
 def choose_bits(config: Config, model: DualEncoder) -> int:
     """The width the settings ask for; where they do not, 128 or the model's widest."""
     if config.search.n_bits is not None:

@@ -49,10 +49,10 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 QUERIES = [
-    (SEARCH, "query.empty", 1, "give some words, or a picture"),
-    ((*SEARCH, ""), "query.empty", 1, "give some words, or a picture"),
-    ((*SEARCH, " \t\n"), "query.empty", 1, "give some words, or a picture"),
-    ((*WORDS, "--image", "x.png"), "query.empty", 1, "takes one of the two"),
+    (SEARCH, "query.empty", 1, "give some words, a picture"),
+    ((*SEARCH, ""), "query.empty", 1, "give some words, a picture"),
+    ((*SEARCH, " \t\n"), "query.empty", 1, "give some words, a picture"),
+    ((*WORDS, "--by", "both", "--image", "x.png"), "data.not_found", 1, "no file at"),
     ((*WORDS, "-k", "0"), "query.bad_k", 1, "k is 0, expected at least 1"),
     ((*WORDS, "-k", "-1"), "query.bad_k", 1, "k is -1, expected at least 1"),
     ((*WORDS, "--filter", "modality=MR"), "query.empty_gallery", 1, "drop a filter"),

@@ -286,7 +286,7 @@ def test_the_doctor_names_packages_weights_and_devices() -> None:
 def test_the_doctor_says_what_to_do_about_a_missing_package(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from caselight.cli import doctor
+    from caselight import doctor
 
     monkeypatch.setattr(doctor, "PACKAGES", ("numpy", "no-such-package"))
     monkeypatch.setattr(doctor, "_weights", list)

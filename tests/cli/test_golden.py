@@ -11,9 +11,14 @@ from tests.homes import archive, done, train_and_index
 GOLDEN = Path(__file__).parents[1] / "golden"
 COMMANDS = (
     (),
+    ("datasets",),
+    ("datasets", "check"),
+    ("datasets", "list"),
     ("demo-archive",),
     ("doctor",),
+    ("embed",),
     ("evaluate",),
+    ("export",),
     ("index",),
     ("index", "build"),
     ("ingest",),

@@ -28,9 +28,6 @@ from rich.text import Text
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
-DEFAULT_MODEL = "trained"
-"""Where `train` puts a model inside the home unless told otherwise."""
-
 Home = Annotated[
     Path,
     typer.Option(

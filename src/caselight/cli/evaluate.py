@@ -1,9 +1,5 @@
 """caselight evaluate: how good a model is."""
 
-import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,14 +15,10 @@ from caselight.cli.common import (
     print_json,
     progress,
 )
-from caselight.config import Config, read_config
+from caselight.config import read_config
 from caselight.data.columns import parse_mapping
 from caselight.data.filters import parse_filters
-from caselight.data.store import create_store
 from caselight.errors import UsageError
-from caselight.ingest import ingest
-from caselight.types import IngestReceipt
-from caselight.wire import receipt_json
 
 METRICS = {
     "recall_at_1": "R@1",
@@ -61,61 +53,33 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Score a model in every reading and direction, with ceilings, chance, intervals and alarms."""
-    from caselight.device import best_device
-    from caselight.engine import open_engine
-    from caselight.evaluation.suite import Question
-    from caselight.evaluation.suite import evaluate as verb
-    from caselight.models.checkpoint import load_checkpoint
+    from caselight.home import Home as OpenHome
+    from caselight.loose import evaluate_archive
 
     if (home is None) == (data is None):
         raise UsageError("name exactly one of --home and --data to say what to score on")
     settings = read_config(config, set_ or ())
-    loaded = load_checkpoint(model)
-    overrides = {"train": {"text": text}} if text else {}
-    question = Question(
-        split=None if split == "all" else split,
-        text=Config.from_mapping(overrides).train.text if text else loaded.config.train.text,
-        filters=parse_filters(filter_ or ()),
-    )
-    with ExitStack() as stack:
-        advance = stack.enter_context(progress())
-        place, receipt = home, None
-        if place is None:
-            place, receipt = stack.enter_context(_throw_away(data, map_ or [], settings, advance))
-        engine = stack.enter_context(
-            open_engine(place, config=loaded.config, device=best_device(), progress=advance)
-        )
-        report = verb(engine, loaded, question, config=settings)
-    if receipt is not None:
-        report["ingest"] = receipt_json(receipt)
+    part = None if split == "all" else split
+    filters = parse_filters(filter_ or ())
+    with progress() as advance:
+        if data is not None:
+            report = evaluate_archive(
+                data,
+                model,
+                mapping=parse_mapping(map_ or ()),
+                split=part,
+                text=text,
+                filters=filters,
+                config=settings,
+                progress=advance,
+            )
+        elif home is not None:
+            with OpenHome(home, config=settings, progress=advance) as place:
+                report = place.evaluate(model, split=part, text=text, filters=filters)
     if as_json:
         print_json(report)
     else:
         _show(report)
-
-
-@contextmanager
-def _throw_away(
-    data: Path | None,
-    mapping: list[str],
-    settings: Config,
-    advance: Callable[[str, int, int], None],
-) -> Iterator[tuple[Path, IngestReceipt]]:
-    """Ingest an archive into a home that lasts as long as the evaluation."""
-    if data is None:
-        raise UsageError("name --data")
-    with tempfile.TemporaryDirectory(prefix="caselight-") as folder:
-        home = Path(folder) / "home"
-        with create_store(home) as store:
-            receipt = ingest(
-                data,
-                store,
-                settings=settings.ingest,
-                mapping=parse_mapping(mapping),
-                clock=time.perf_counter,
-                on_studies=lambda done, total: advance("reading studies", done, total),
-            )
-        yield home, receipt
 
 
 def _show(report: dict[str, Any]) -> None:

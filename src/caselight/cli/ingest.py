@@ -1,17 +1,14 @@
 """caselight ingest: studies in."""
 
-import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from caselight import ingest as verb
 from caselight.cli.common import AsJson, ConfigFile, Home, Overrides, out, print_json, progress
 from caselight.config import read_config
-from caselight.data.archive import open_archive
 from caselight.data.columns import parse_mapping
-from caselight.data.store import create_store
+from caselight.home import Home as OpenHome
 from caselight.types import IngestReceipt
 from caselight.wire import receipt_json
 
@@ -23,7 +20,7 @@ def ingest(
         Path,
         typer.Argument(
             help="Folder with records.jsonl, records.csv, manifest.jsonl or manifest.csv; that "
-            "file; or a folder of DICOM files."
+            "file; a public dataset (see `caselight datasets list`); or a folder of DICOM files."
         ),
     ],
     home: Home,
@@ -33,6 +30,12 @@ def ingest(
             "--map", metavar="COLUMN=NAME", help="Our COLUMN is called NAME in the manifest."
         ),
     ] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            "--dataset", metavar="NAME", help="Read it as this dataset, whatever else it holds."
+        ),
+    ] = None,
     config: ConfigFile = None,
     set_: Overrides = None,
     as_json: AsJson = False,
@@ -40,18 +43,8 @@ def ingest(
     """Bring studies into a home; what cannot be read exactly is refused with a reason."""
     settings = read_config(config, set_ or ())
     mapping = parse_mapping(map_ or ())
-    if not path.exists():
-        # Refuse before a home is made for nothing.
-        open_archive(path, mapping=mapping)
-    with create_store(home) as store, progress() as advance:
-        receipt = verb.ingest(
-            path,
-            store,
-            settings=settings.ingest,
-            mapping=mapping,
-            clock=time.perf_counter,
-            on_studies=lambda done, total: advance("reading studies", done, total),
-        )
+    with progress() as advance, OpenHome(home, config=settings, progress=advance) as place:
+        receipt = place.ingest(path, mapping=mapping, dataset=dataset)
     if as_json:
         print_json(receipt_json(receipt))
     else:

@@ -6,7 +6,18 @@ from typing import Annotated
 import typer
 
 from caselight import __version__
-from caselight.cli import demo_archive, doctor, evaluate, index, ingest, search, train
+from caselight.cli import (
+    datasets,
+    demo_archive,
+    doctor,
+    embed,
+    evaluate,
+    export,
+    index,
+    ingest,
+    search,
+    train,
+)
 from caselight.cli.common import err
 from caselight.data.system_errors import explained
 from caselight.errors import Error
@@ -21,10 +32,13 @@ app = typer.Typer(
     epilog="Exit status: 0 done, 1 refused (the message says why and carries a code), 2 usage.",
 )
 app.command("demo-archive")(demo_archive.demo_archive)
+app.add_typer(datasets.app, name="datasets")
 app.command("ingest")(ingest.ingest)
 app.command("train")(train.train)
 app.add_typer(index.app, name="index")
 app.command("search")(search.search)
+app.command("export")(export.export)
+app.command("embed")(embed.embed)
 app.command("evaluate")(evaluate.evaluate)
 app.command("doctor")(doctor.doctor)
 

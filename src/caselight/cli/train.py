@@ -1,12 +1,11 @@
 """caselight train: learn a model from a home."""
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from caselight.cli.common import DEFAULT_MODEL, ConfigFile, Filters, Home, Overrides, out, progress
+from caselight.cli.common import ConfigFile, Filters, Home, Overrides, out, progress
 from caselight.config import read_config
 from caselight.data.filters import parse_filters
 
@@ -27,9 +26,7 @@ def train(
     set_: Overrides = None,
 ) -> None:
     """Learn embeddings and codes from the pairing of images and texts in the training split."""
-    from caselight.device import best_device
-    from caselight.engine import open_engine
-    from caselight.train.run import train as verb
+    from caselight.home import Home as OpenHome
 
     overrides = list(set_ or ())
     if text is not None:
@@ -39,7 +36,6 @@ def train(
         # Not as an override: there, 1e3 would be a number.
         kept = settings.train.model_copy(update={"filters": parse_filters(filter_)})
         settings = settings.model_copy(update={"train": kept})
-    folder = out_ or home / DEFAULT_MODEL
     last: list[EpochLog] = []
     with progress() as advance:
 
@@ -47,10 +43,8 @@ def train(
             last[:] = [*(e for e in last if e.stage != log.stage), log]
             advance(f"training {log.stage} heads", 1, log.n_epochs)
 
-        with open_engine(home, config=settings, device=best_device(), progress=advance) as engine:
-            receipt = verb(
-                engine, config=settings, out=folder, clock=time.perf_counter, on_epoch=on_epoch
-            )
+        with OpenHome(home, config=settings, progress=advance) as place:
+            receipt = place.train(out_, on_epoch=on_epoch)
     scores = {name: value for log in last for name, value in log.val_recall_at_10.items()}
     out.print(
         f"trained on {receipt.n_pairs} pairs in {receipt.seconds:.1f} s; model "
@@ -73,5 +67,7 @@ def train(
             soft_wrap=True,
         )
     out.print(
-        f"next: caselight index build --home {home} --model {folder}", markup=False, soft_wrap=True
+        f"next: caselight index build --home {home} --model {receipt.model}",
+        markup=False,
+        soft_wrap=True,
     )

@@ -35,6 +35,16 @@ def study_texts(study: Study, field: TextField) -> dict[str, int | None]:
     return texts
 
 
+def searched_text(study: Study, image: Image | None) -> str:
+    """The text that a search by words looks in: what was seen, not what was asked or how.
+
+    The image's caption, then findings, impression and notes; empty where there is none of them.
+    """
+    parts = [image.caption if image is not None else None]
+    parts += [study.sections.get(name) for name in ("findings", "impression", "notes")]
+    return " ".join(part for part in parts if part)
+
+
 def other_text(study: Study, image: Image, field: TextField) -> str | None:
     """The study's words besides the ones that `pair_text` takes: for the lexical baseline."""
     used = normalise_text(pair_text(study, image, field) or "")

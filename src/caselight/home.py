@@ -1,0 +1,400 @@
+"""The Python interface: a home, and everything that the commands do with one.
+
+Each method wires the parts and calls one verb. What needs PyTorch is imported where it is used, so
+that reading studies does not wait for it.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from caselight.config import Config, TextField
+from caselight.data.archive import open_archive
+from caselight.data.datasets import named_dataset
+from caselight.data.datasets.opening import readable_place
+from caselight.data.embedding_files import check_target, write_embeddings
+from caselight.data.loose_files import loose_things
+from caselight.data.pixels import read_pixels
+from caselight.data.store import Store, create_store, open_store
+from caselight.errors import QueryRefused
+from caselight.export import ExportReceipt, export
+from caselight.ingest import ingest
+from caselight.types import Image, IngestReceipt, Kind, Pixels, Query, SearchResult, Study
+from caselight.wire import result_json
+
+if TYPE_CHECKING:
+    from caselight.embed import EmbedReceipt
+    from caselight.engine import Engine
+    from caselight.indexing import IndexReceipt
+    from caselight.models.dual_encoder import DualEncoder
+    from caselight.train.loop import EpochLog
+    from caselight.train.run import TrainReceipt
+
+DEFAULT_MODEL = "trained"
+"""Where `train` puts a model inside the home unless told otherwise."""
+
+Progress = Callable[[str, int, int], None]
+"""(what is being done, how many are done now, how many there are in all)."""
+PathLike = Path | str
+
+
+class Home:
+    """One home: studies in, models and an index over them, answers out.
+
+    Opening costs nothing: the studies are opened when first needed, and so are the model and its
+    towers, which then stay in memory for the next call. Close it, or use it in a `with`. Use one
+    in one thread.
+    """
+
+    def __init__(
+        self,
+        path: PathLike,
+        *,
+        config: Config | None = None,
+        device: str | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        """Name a home; `ingest` makes it where there is none.
+
+        Args:
+            path: its folder.
+            config: all settings; the defaults if not given.
+            device: "cpu", "cuda", ...; a working GPU if there is one, else the CPU.
+            progress: told of long work.
+        """
+        self.path = Path(path)
+        self.config = config or Config()
+        self._device = device
+        self._progress: Progress = progress or silent
+        self._store: Store | None = None
+        self._engine: Engine | None = None
+        self._model: DualEncoder | None = None
+
+    def __repr__(self) -> str:
+        return f"Home({str(self.path)!r})"
+
+    def __enter__(self) -> "Home":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the home; the next call opens it again."""
+        if self._engine is not None:
+            self._engine.close()
+        if self._store is not None:
+            self._store.close()
+        self._store = self._engine = self._model = None
+
+    # Studies --------------------------------------------------------------------------------
+
+    def ingest(
+        self,
+        archive: PathLike,
+        *,
+        mapping: Mapping[str, str] | None = None,
+        dataset: str | None = None,
+    ) -> IngestReceipt:
+        """Bring an archive in; see `caselight.ingest.ingest`.
+
+        Args:
+            archive: a folder with a manifest, a manifest, a public dataset, or a folder of DICOM
+                files.
+            mapping: our column to the archive's, where they differ.
+            dataset: the public dataset to read it as; recognised if not given.
+
+        Raises:
+            DataError: when the archive as a whole cannot be read.
+            StoreError: when the home cannot be made or written.
+        """
+        path, columns = Path(archive), dict(mapping or {})
+        # Refuse before a home is made for nothing.
+        if dataset is not None:
+            readable_place(named_dataset(dataset), path)
+        elif not path.exists():
+            open_archive(path, mapping=columns)
+        with create_store(self.path) as store:
+            return ingest(
+                path,
+                store,
+                settings=self.config.ingest,
+                mapping=columns,
+                clock=time.perf_counter,
+                on_studies=lambda done, total: self._progress("reading studies", done, total),
+                dataset=dataset,
+            )
+
+    def studies(self) -> Iterator[Study]:
+        """Every study, in order of arrival.
+
+        Raises:
+            StoreError: when there is no home, or it cannot be read.
+        """
+        return (study for _, study in self._open_store().studies())
+
+    def study(self, study_uid: str) -> Study:
+        """The study of one id.
+
+        Raises:
+            QueryRefused: `query.no_such_study`.
+            StoreError: when there is no home, or it cannot be read.
+        """
+        found = next((study for study in self.studies() if study.study_uid == study_uid), None)
+        if found is None:
+            raise QueryRefused(
+                "the home holds no study of that id; `studies()` gives them all",
+                code="query.no_such_study",
+            )
+        return found
+
+    def pixels(self, image: Image) -> Pixels:
+        """The exact pixels of a stored image, u8 or u16, [H, W] or [H, W, 3].
+
+        Raises:
+            DataError: `data.not_found` when the home does not hold the picture.
+        """
+        return read_pixels(self._open_store().pixels_path(image.digest), max_pixels=2**62)
+
+    def thumbnail(self, image: Image) -> Path:
+        """The path of a stored image's thumbnail, a small PNG of 8 bits."""
+        return self._open_store().thumbnail_path(image.digest)
+
+    def digest(self) -> str:
+        """SHA-256 over all studies: equal in every home of the same archive."""
+        return self._open_store().digest()
+
+    # Models and answers ---------------------------------------------------------------------
+
+    def train(
+        self,
+        out: PathLike | None = None,
+        *,
+        on_epoch: Callable[["EpochLog"], None] | None = None,
+    ) -> "TrainReceipt":
+        """Learn a model from the training split; see `caselight.train.run.train`.
+
+        Args:
+            out: the model's folder; `trained` inside the home if not given.
+            on_epoch: told after every epoch.
+
+        Raises:
+            StoreError: when there is no home, or it cannot be read.
+            TrainError: when there is nothing to learn from, or the training diverges.
+        """
+        from caselight.train.run import train
+
+        return train(
+            self._open_engine(self.config),
+            config=self.config,
+            out=self.path / DEFAULT_MODEL if out is None else Path(out),
+            clock=time.perf_counter,
+            on_epoch=on_epoch or (lambda _: None),
+        )
+
+    def build_index(self, model: PathLike | None = None) -> "IndexReceipt":
+        """Encode every picture and text, so that they can be searched.
+
+        Args:
+            model: the model's folder; `trained` inside the home if not given.
+
+        Raises:
+            StoreError: when there is no home, or it cannot be read.
+            ModelError: when the model cannot be loaded, or has no head of that width.
+        """
+        from caselight.indexing import build_index, choose_bits
+        from caselight.models.checkpoint import load_checkpoint
+
+        folder = self.path / DEFAULT_MODEL if model is None else Path(model)
+        self._open_store()  # says so before anything is missed in a home that is none
+        loaded = load_checkpoint(folder)
+        engine = self._open_engine(loaded.config)
+        return build_index(engine, loaded, folder, n_bits=choose_bits(self.config, loaded))
+
+    def search(self, query: Query | str, *, model: PathLike | None = None) -> SearchResult:
+        """Answer a query; see `caselight.search.search`.
+
+        Args:
+            query: words, or a `Query` with all that can be asked.
+            model: refuse to answer with any other model.
+
+        Raises:
+            QueryRefused: for a query that cannot be asked.
+            DataError: for a picture that cannot be read exactly.
+            IndexMismatch: for an index that is missing, stale, changed, or of another model.
+        """
+        from caselight.indexing import indexed_model
+        from caselight.search import search
+
+        asked = Query(text=query) if isinstance(query, str) else query
+        self._open_store()
+        if model is not None or self._model is None or not self._is_indexed(self._model):
+            self._model, _ = indexed_model(self.path, None if model is None else Path(model))
+        return search(
+            self._open_engine(self._model.config),
+            self._model,
+            asked,
+            config=self.config,
+            clock=time.perf_counter,
+        )
+
+    def evaluate(
+        self,
+        model: PathLike | None = None,
+        *,
+        split: str | None = "test",
+        text: str | None = None,
+        filters: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """Score a model; see docs/guide/evaluate.md for what comes back.
+
+        Args:
+            model: its folder; the index's if not given, else `trained` inside the home.
+            split: "train", "val" or "test"; None is every study.
+            text: which text, as `train.text` names it; the model's own if not given.
+            filters: metadata an image must have.
+
+        Raises:
+            EvaluationError: for a split or a text that the home does not have.
+            ModelError: when the model cannot be loaded.
+        """
+        from caselight.evaluation.suite import Question, evaluate
+
+        loaded = self._load(model)
+        field = text_field(text) if text is not None else loaded.config.train.text
+        question = Question(split=split, text=field, filters=dict(filters or {}))
+        return evaluate(self._open_engine(loaded.config), loaded, question, config=self.config)
+
+    # Out ------------------------------------------------------------------------------------
+
+    def embed(
+        self,
+        out: PathLike | None = None,
+        *,
+        model: PathLike | None = None,
+        split: str | None = None,
+        filters: Mapping[str, str] | None = None,
+        kinds: Sequence[Kind] = ("image", "report"),
+        n_bits: int | None = None,
+    ) -> "EmbedReceipt":
+        """Embed the home's pictures and texts; see `caselight.embed.embed_home`.
+
+        Args:
+            out: a new file ending in .npz or .parquet, or a new folder; nothing is written if not
+                given.
+            model: its folder; the index's if not given, else `trained` inside the home.
+            split: "train", "val" or "test"; None is every study.
+            filters: metadata a study or an image must have.
+            kinds: what is embedded.
+            n_bits: which hash head; as for an index if not given.
+        """
+        from caselight.embed import embed_home
+        from caselight.indexing import choose_bits
+
+        if out is not None:
+            check_target(Path(out))
+        loaded = self._load(model)
+        receipt = embed_home(
+            self._open_engine(loaded.config),
+            loaded,
+            n_bits=choose_bits(self.config, loaded) if n_bits is None else n_bits,
+            split=split,
+            filters=filters,
+            kinds=kinds,
+        )
+        if out is not None:
+            write_embeddings(receipt.embedded, Path(out))
+        return receipt
+
+    def embed_files(
+        self,
+        *,
+        images: Sequence[PathLike] = (),
+        texts: Sequence[str | tuple[str, str]] = (),
+        out: PathLike | None = None,
+        model: PathLike | None = None,
+        n_bits: int | None = None,
+    ) -> "EmbedReceipt":
+        """Embed pictures and texts that are in no home, with the home's model; nothing is stored.
+
+        Takes what the function `embed_files` takes.
+        """
+        from caselight.embed import embed_loose
+        from caselight.indexing import choose_bits
+
+        if out is not None:
+            check_target(Path(out))
+        pictures, lines = loose_things(images, texts)
+        loaded = self._load(model)
+        receipt = embed_loose(
+            self._open_engine(loaded.config),
+            loaded,
+            images=pictures,
+            texts=lines,
+            n_bits=choose_bits(self.config, loaded) if n_bits is None else n_bits,
+            settings=self.config.ingest,
+        )
+        if out is not None:
+            write_embeddings(receipt.embedded, Path(out))
+        return receipt
+
+    def export(
+        self, result: SearchResult | Mapping[str, Any], out: PathLike, *, full: bool = False
+    ) -> ExportReceipt:
+        """Write an answer as a folder with a contact sheet; see `caselight.export.export`.
+
+        Args:
+            result: an answer of this home, or what `search --json` printed.
+            out: a new or an empty folder.
+            full: also write the pictures themselves, with their exact pixels.
+        """
+        said = result_json(result) if isinstance(result, SearchResult) else result
+        return export(self._open_store(), said, Path(out), full=full)
+
+    # Parts ----------------------------------------------------------------------------------
+
+    def _open_store(self) -> Store:
+        if self._store is None:
+            self._store = open_store(self.path)
+        return self._store
+
+    def _open_engine(self, config: Config) -> "Engine":
+        """The engine with the towers of these settings; only one is kept."""
+        from caselight.device import open_device
+        from caselight.engine import Engine
+
+        if self._engine is not None and self._engine.towers != config.towers:
+            self._engine.close()
+            self._engine = None
+        if self._engine is None:
+            self._engine = Engine(
+                open_store(self.path),
+                towers=config.towers,
+                device=open_device(self._device),
+                progress=self._progress,
+            )
+        return self._engine
+
+    def _load(self, model: PathLike | None) -> "DualEncoder":
+        from caselight.indexing import home_model
+        from caselight.models.checkpoint import load_checkpoint
+
+        if model is not None:
+            return load_checkpoint(Path(model))
+        self._open_store()
+        return home_model(self.path, default=self.path / DEFAULT_MODEL)
+
+    def _is_indexed(self, model: "DualEncoder") -> bool:
+        from caselight.index.manifest import read_manifest
+
+        return read_manifest(self.path).model == model.fingerprint
+
+
+def text_field(text: str) -> TextField:
+    """The text that a name means, refused like the setting."""
+    return Config.from_mapping({"train": {"text": text}}).train.text
+
+
+def silent(what: str, n_done: int, n_all: int) -> None:
+    """Tell nobody."""
