@@ -146,7 +146,7 @@ def read_all(folder: Path) -> list[str]:
             for study in archive.studies():
                 expanded = expand(study, settings)
                 said += [one.code for one in expanded.rejected]
-                for image in expanded.images:
+                for image in expanded.pictures:
                     try:
                         pixels = read_pixels(
                             image.path,

@@ -98,7 +98,7 @@ def stages(archive: Path, work: Path) -> dict[str, Any]:
         n_pictures = 0
         for study in opened.studies():
             expanded = timed("expand: headers, order", lambda s=study: expand(s, settings))
-            for image in expanded.images:
+            for image in expanded.pictures:
                 n_pictures += 1
                 before = spent["decode pixels"]
                 pixels = timed(
