@@ -12,6 +12,7 @@ import argparse
 import collections
 import json
 import multiprocessing as mp
+import os
 import resource
 import tempfile
 import time
@@ -23,6 +24,7 @@ import numpy as np
 import pydicom.data
 from pydicom.uid import UID_dictionary
 
+from caselight.data.phantoms.archive import write_archive
 from machine import machine
 
 RESULTS = Path(__file__).resolve().parent / "results" / "fuzz_dicom.json"
@@ -31,6 +33,8 @@ MEMORY_BYTES = 2 << 30
 """Address space of a worker; numpy, pydicom and the codecs themselves map most of the first."""
 MAX_PIXELS = 16_000_000
 LARGEST_SOURCE = 1 << 20
+SMALLEST = 256
+"""Bytes; what is shorter, or became it, is mutated no further."""
 KINDS = (
     "flip_header", "flip_anywhere", "cut", "length", "syntax", "value", "sequence", "splice",
     "insert", "codestream",
@@ -41,11 +45,22 @@ _SYNTAXES = tuple(
 
 
 def sources() -> list[tuple[str, bytes]]:
-    """Every DICOM file that pydicom installs, up to a size that keeps a run short."""
-    root = Path(pydicom.data.__file__).parent / "test_files"
+    """DICOM files up to a size that keeps a run short, those with pixels twice.
+
+    All that pydicom installs, and a few demo studies: four transfer syntaxes and structured
+    reports.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        write_archive(Path(folder) / "demo", n_studies=16, seed=0)
+        demo = _files(Path(folder) / "demo" / "dicom")
+    found = _files(Path(pydicom.data.__file__).parent / "test_files") + demo
+    return found + [(name, content) for name, content in found if b"\xe0\x7f\x10\x00" in content]
+
+
+def _files(root: Path) -> list[tuple[str, bytes]]:
     found = []
     for path in sorted(root.rglob("*")):
-        if path.is_file() and path.stat().st_size <= LARGEST_SOURCE:
+        if path.is_file() and SMALLEST <= path.stat().st_size <= LARGEST_SOURCE:
             content = path.read_bytes()
             if content[128:132] == b"DICM":
                 found.append((path.relative_to(root).as_posix(), content))
@@ -59,7 +74,8 @@ def mutant(number: int, seed: int, pool: list[tuple[str, bytes]]) -> tuple[str, 
     kind = KINDS[number % len(KINDS)]
     data = bytearray(content)
     for _ in range(1 + int(rng.integers(3))):
-        data = _mutated(kind, data, rng, pool)
+        if len(data) >= SMALLEST:
+            data = _mutated(kind, data, rng, pool)
     return kind, name, bytes(data)
 
 
@@ -164,8 +180,9 @@ def read_all(folder: Path) -> list[str]:
     return said or ["left out"]
 
 
-def work(pipe: Connection) -> None:
-    """Read mutants from folders named on a pipe, one answer each."""
+def work(pipe: Connection, stderr: str) -> None:
+    """Read mutants from folders named on a pipe, one answer each; stderr goes to a file."""
+    os.dup2(os.open(stderr, os.O_WRONLY | os.O_APPEND | os.O_CREAT), 2)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     while (folder := pipe.recv()) is not None:
         try:
@@ -178,10 +195,10 @@ def work(pipe: Connection) -> None:
 class Worker:
     """One process that reads mutants until it dies."""
 
-    def __init__(self) -> None:
+    def __init__(self, stderr: Path) -> None:
         context = mp.get_context("spawn")
         self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=work, args=(theirs,), daemon=True)
+        self.process = context.Process(target=work, args=(theirs, str(stderr)), daemon=True)
         self.process.start()
         theirs.close()
         # The first import is no hang.
@@ -225,7 +242,8 @@ def main() -> None:
     findings: list[dict[str, Any]] = []
     seconds: list[float] = []
     peak = 0
-    worker = Worker()
+    stderr = Path(tempfile.mkdtemp()) / "stderr"
+    worker = Worker(stderr)
     start = time.perf_counter()
     for number in range(asked.n):
         kind, name, content = mutant(number, asked.seed, pool)
@@ -239,7 +257,7 @@ def main() -> None:
             findings.append({"number": number, "kind": kind, "source": name, "what": said})
             outcomes[said.split()[0]] += 1
             if not worker.process.is_alive():
-                worker = Worker()
+                worker = Worker(stderr)
             continue
         word = "decoded" if "decoded" in said else sorted(said)[0]
         outcomes[word] += 1
@@ -253,6 +271,7 @@ def main() -> None:
         "outcomes": dict(sorted(outcomes.items())),
         "by_kind": {kind: dict(sorted(count.items())) for kind, count in by_kind.items()},
         "findings": findings,
+        "bytes_printed": stderr.stat().st_size,
         "slowest_seconds": round(max(seconds), 3),
         "median_seconds": round(float(np.median(seconds)), 4),
         "peak_mib": round(peak / 1024, 1),
@@ -261,6 +280,7 @@ def main() -> None:
     }
     RESULTS.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
     print(json.dumps({k: v for k, v in result.items() if k != "by_kind"}, indent=1))
+    print(stderr.read_text("utf-8", "replace")[:2000])
 
 
 if __name__ == "__main__":

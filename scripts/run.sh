@@ -14,7 +14,7 @@ say caselight index build --home "$here/home"
 
 # Other patients than the archive's: a picture from outside the home.
 say caselight demo-archive "$here/outside" --studies 4 --seed 2
-picture=$(ls "$here"/outside/images/*.png | head -n 1)
+picture=$(ls "$here"/outside/dicom/*/pa.dcm | head -n 1)
 
 printf '\n1. words to study\n'
 say caselight search "large left pleural effusion" --home "$here/home" -k 5
@@ -28,5 +28,6 @@ cat <<NEXT
 Done. What to type next (after: source .venv/bin/activate):
   caselight search "enlarged heart, no effusion" --home $here/home
   caselight evaluate --home $here/home --model $here/home/trained
-  caselight ingest YOUR_FOLDER --home my-home     a folder of PNGs with records.csv: see README
+  caselight export "pneumothorax" --home $here/home --out $here/hits     a page of pictures
+  caselight ingest YOUR_FOLDER --home my-home     DICOM, or PNGs with records.csv: see README
 NEXT

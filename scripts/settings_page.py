@@ -46,7 +46,7 @@ range with the range (`config.out_of_range`). `configs/toy.toml` is an example f
 | `caselight ingest` | `ingest` |
 | `caselight train` | `towers`, `model`, `loss`, `train` |
 | `caselight index build` | `search.n_bits`; the towers are the model's own |
-| `caselight search` | `search`, `ingest` for the picture asked with; the towers are the model's own |
+| `caselight search` | `search`, `ingest` for a picture asked with; the towers are the model's own |
 | `caselight export` | as `caselight search` |
 | `caselight embed` | `search.n_bits`, with `--images` `ingest`; the towers are the model's own |
 | `caselight evaluate` | `evaluate`, `search`, with `--data` `ingest`; the towers are the model's |

@@ -18,7 +18,7 @@ _SPELLINGS = {
     "findings": (
         "findings|finding|report text|body of report|hallazgos|hallazgo|befund|befunde|resultats|"
         "achados|reperti|bulgular",
-        "report|description|observations|observation|results|result|narrative",
+        "find|report|description|observations|observation|results|result|narrative",
     ),
     "impression": (
         "impressions|impression|imp|impr|conclusions|conclusion|opinion|recommendations|"
@@ -57,7 +57,7 @@ _SPELLINGS = {
         "type of examination|study type|type of study|scan technique|scanning technique|"
         "exam description|study description|exam title|exam name|tecnica|technik|teknik|"
         "current procedure descriptions",
-        "procedures|procedure|examinations|examination|exams|exam|study|protocol|methods|method|"
+        "tech|procedures|procedure|examinations|examination|exams|exam|study|protocol|methods|method|"
         "views|projections|contrast|radiation dose|test|modality|untersuchung",
     ),
     "notes": (

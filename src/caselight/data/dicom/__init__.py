@@ -7,6 +7,9 @@ Start with `folder.open_dicom_folder` for studies, `facts.read_facts` for one he
 from caselight.data.dicom.folder import DicomFolder, archive_files, open_dicom_folder
 from caselight.data.dicom.frames import read_dicom_pixels
 from caselight.data.dicom.headers import is_dicom, read_head
+from caselight.data.dicom.safe_files import silence_pydicom
+
+silence_pydicom()
 
 __all__ = [
     "DicomFolder",

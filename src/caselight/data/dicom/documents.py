@@ -18,6 +18,7 @@ from caselight.data.dicom.headers import (
     items_of,
     open_header,
 )
+from caselight.data.dicom.safe_files import open_file
 from caselight.data.headings import section_named
 from caselight.data.markup import headed_text
 from caselight.data.pdf_text import pdf_text
@@ -109,7 +110,7 @@ def _check_items(path: Path) -> None:
     """Refuse a file of countless items before they are allocated: eight bytes make one."""
     n_items = 0
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             read_preamble(file, False)
             syntax = _read_file_meta_info(file).get("TransferSyntaxUID")
             data = file.read()

@@ -31,6 +31,7 @@ from caselight.data.dicom.pixel_header import (
     PixelHeader,
     read_pixel_header,
 )
+from caselight.data.dicom.safe_files import open_file
 from caselight.data.dicom.values import contradicted
 from caselight.data.dicom.windows import GREY_TAGS, displayed
 from caselight.errors import DataError
@@ -202,7 +203,7 @@ def _syntax(dataset: Dataset) -> str:
 
 def _opened(path: Path, syntax: str) -> BinaryIO:
     """The file; a deflated one as its inflated dataset, whose size `open_header` has judged."""
-    file = path.open("rb")
+    file = open_file(path)
     if syntax != DeflatedExplicitVRLittleEndian:
         return file
     with file:

@@ -16,6 +16,7 @@ from pydicom.tag import BaseTag, Tag
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from caselight.data.dicom.charsets import decode
+from caselight.data.dicom.safe_files import open_file
 from caselight.errors import DataError
 
 _LONGEST_VALUE = 1 << 20
@@ -85,7 +86,7 @@ def open_header(path: Path, tags: SequenceOf[str | int]) -> Dataset:
             code="data.not_dicom",
         )
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             _check_inflated(file)
             file.seek(0)
             return pydicom.dcmread(

@@ -85,7 +85,7 @@ AUTHORS: dict[str, Author] = {
             "indication": "Hx:",
             "technique": "Tech:",
             "comparison": "Comp:",
-            "findings": "F:",
+            "findings": "Find:",
             "impression": "IMP:",
         },
         dates="%m/%d/%y",
