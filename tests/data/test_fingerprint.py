@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from caselight.data.fingerprint import dhash_distance, difference_hash, pixel_digest
+from caselight.data.fingerprint import _cell_means, dhash_distance, difference_hash, pixel_digest
 
 NEAR = 12
 
@@ -101,3 +101,14 @@ def test_distances_count_the_bits_that_differ(hashes: list[bytes], n_left: int) 
     slow = [[(int(a, 16) ^ int(b, 16)).bit_count() for b in names] for a in names[:n_left]]
     assert fast.shape == (len(names[:n_left]), len(names))
     assert fast.tolist() == slow
+
+
+@given(st.integers(1, 60), st.integers(1, 20), st.integers(0, 99))
+def test_running_sums_average_as_a_matrix_of_weights_does(n: int, cells: int, seed: int) -> None:
+    values = np.random.default_rng(seed).integers(0, 65536, (n, 3)).astype(np.float64)
+    edges = np.linspace(0, n, cells + 1)
+    start = np.arange(n)
+    upper, lower = np.minimum(edges[1:, None], start + 1), np.maximum(edges[:-1, None], start)
+    overlap = np.clip(upper - lower, 0, None)
+    weights = overlap / overlap.sum(axis=1, keepdims=True)
+    assert np.allclose(_cell_means(values, cells), weights @ values)
