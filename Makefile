@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint types layers unit test-all fix golden bench results clean
+.PHONY: help setup run test lint types layers unit test-all fix golden bench results archive clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1|\2/' | column -t -s '|'
@@ -54,6 +54,11 @@ bench: setup ## run the benchmarks; one JSON line a result under benchmarks/resu
 results: setup ## write docs/results from the data in CASELIGHT_DATA
 	@$(BIN)/python benchmarks/results_retrieval.py
 	@$(BIN)/python benchmarks/results_real_run.py
+
+archive: setup ## write docs/results/archive.md: DICOM, phantoms, ways of asking (half an hour)
+	@for part in results_dicom_files fuzz_dicom results_ingest phantom_shortcuts \
+	  results_report_sections results_asking archive_page; do \
+	  $(BIN)/python benchmarks/$$part.py || exit 1; done
 
 clean: ## remove what make run and the tools leave behind
 	rm -rf demo build .mypy_cache .ruff_cache .pytest_cache .hypothesis src/*.egg-info

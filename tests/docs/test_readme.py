@@ -32,10 +32,13 @@ def test_the_commands_on_ones_own_folder_run_as_printed(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     own_folder(tmp_path / "my-export")
-    _, block = blocks(README, "console")
+    _, block, ways = blocks(README, "console")
     for command in pages.commands(block):
         answer = pages.run_command(command, small=SMALL)
     assert re.search(r"chest-00[12]", answer.out), "the search finds nothing of the folder"
+    for command in pages.commands(ways):
+        pages.run_command(command, small=SMALL)
+    assert "chest-001" in Path("hits/index.html").read_text("utf-8")
 
 
 def test_the_table_is_whole() -> None:
@@ -46,7 +49,7 @@ def test_the_table_is_whole() -> None:
 
 
 def test_the_first_commands_are_targets_that_exist() -> None:
-    first, _ = blocks(README, "console")
+    first, *_ = blocks(README, "console")
     assert [command.words for command in pages.commands(first)] == [
         ("make", "run"),
         ("make", "test"),
@@ -70,7 +73,7 @@ def test_what_the_readme_says_is_never_stored_is_not(
     monkeypatch.chdir(tmp_path)
     csv = own_folder(tmp_path / "my-export")
     patients = [row.split(",")[1].encode() for row in csv.splitlines()[1:]]
-    _, block = blocks(README, "console")
+    _, block, _ = blocks(README, "console")
     for command in pages.commands(block):
         pages.run_command(command, small=SMALL)
     outside = save(tmp_path / "outside.png", picture(99))
