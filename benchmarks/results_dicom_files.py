@@ -48,7 +48,6 @@ _WORDS = (
     "the standard keeps the order of the 16-bit words of a 32-bit sample, as gdcm and dcmtk read "
     "it; the writer of this file, and pydicom, swap them too: refused, since nothing says which"
 )
-_TWELVE = "12-bit JPEG; the libjpeg that Pillow brings is called for 8 bits"
 _ENDS = "gdcm aborts on this file, a fault of its own reading of its header"
 NOTES: dict[str, str] = {
     f"test_files/{name}": note
@@ -61,9 +60,6 @@ NOTES: dict[str, str] = {
         "rtdose_expb_1frame.dcm": _WORDS,
         "rtdose_1frame.dcm": _ENDS,
         "rtdose_rle_1frame.dcm": _ENDS,
-        "JPEG-lossy.dcm": _TWELVE,
-        "JPGExtended.dcm": _TWELVE,
-        "SC_rgb_jpeg_gdcm.dcm": "no decoder of lossless JPEG with a permissive licence",
         "JPEG2000-embedded-sequence-delimiter.dcm": (
             "its maker wrote over the size in the codestream, which now says 3722445056 columns"
         ),
@@ -315,7 +311,14 @@ def versions() -> dict[str, str]:
 
     found = {
         name: version(name)
-        for name in ("pydicom", "pillow", "pylibjpeg-openjpeg", "pylibjpeg-rle", "pyjpegls")
+        for name in (
+            "pydicom",
+            "pillow",
+            "pylibjpeg-openjpeg",
+            "pylibjpeg-rle",
+            "pyjpegls",
+            "imagecodecs",
+        )
     }
     found |= {"python": platform.python_version(), "numpy": np.__version__}
     found |= {"libjpeg-turbo": str(features.version("libjpeg_turbo"))}

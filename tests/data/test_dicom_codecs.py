@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,6 +18,8 @@ from pydicom.uid import (
     JPEG2000Lossless,
     JPEGBaseline8Bit,
     JPEGExtended12Bit,
+    JPEGLossless,
+    JPEGLosslessSV1,
     JPEGLSLossless,
     JPEGLSNearLossless,
     RLELossless,
@@ -26,7 +29,15 @@ from caselight.data.dicom import read_dicom_pixels
 from caselight.data.dicom.frames import read_stored_frame
 from caselight.errors import DataError
 from tests.data import broken
-from tests.data.encoders import LOSSLESS, as_jpeg, as_jpeg_2000, as_jpeg_ls, as_runs
+from tests.data.encoders import (
+    LOSSLESS,
+    as_deep_jpeg,
+    as_jpeg,
+    as_jpeg_2000,
+    as_jpeg_ls,
+    as_lossless_jpeg,
+    as_runs,
+)
 
 MANY = 1_000_000
 RAMP = np.tile(broken.RAMP, (3, 2))
@@ -85,11 +96,11 @@ def test_a_lossless_picture_is_the_uncompressed_one(
     assert np.array_equal(read(path), read(plain))
 
 
-@pytest.mark.parametrize("encode", [as_runs, as_jpeg_ls, as_jpeg_2000])
+@pytest.mark.parametrize("encode", [as_runs, as_lossless_jpeg, as_jpeg_ls, as_jpeg_2000])
 def test_deep_colours_stay_deep(encode: Callable[..., bytes], tmp_path: Path) -> None:
     deep = COLOUR.astype(np.uint16) * 251
-    syntax = {as_runs: RLELossless, as_jpeg_ls: JPEGLSLossless, as_jpeg_2000: JPEG2000Lossless}
-    path = packed(tmp_path, deep, encode(deep), syntax[encode])
+    (syntax,) = (syntax for syntax, one in LOSSLESS.items() if one is encode)
+    path = packed(tmp_path, deep, encode(deep), syntax)
     assert read(path).dtype == np.uint16
     assert np.array_equal(read(path), deep)
     assert np.array_equal(read(broken.dicom_file(tmp_path, pixels=deep)), deep)
@@ -178,7 +189,12 @@ def _grown(data: bytes, marker: bytes, skip: int, form: str, *values: int) -> by
     return data[:at] + struct.pack(form, *values) + data[at + struct.calcsize(form) :]
 
 
-SIZE, SOF0, SOF55 = b"\xff\x51", b"\xff\xc0", b"\xff\xf7"
+def _twice(data: bytes, marker: bytes) -> bytes:
+    """The codestream with everything from a marker to its end mark repeated."""
+    return data[:-2] + data[data.index(marker) :]
+
+
+SIZE, SOF0, SOF3, SOF55 = b"\xff\x51", b"\xff\xc0", b"\xff\xc3", b"\xff\xf7"
 
 
 @pytest.mark.parametrize(
@@ -196,6 +212,20 @@ SIZE, SOF0, SOF55 = b"\xff\x51", b"\xff\xc0", b"\xff\xf7"
         (JPEGBaseline8Bit, as_jpeg(RAMP) * 2),
         (JPEGBaseline8Bit, as_jpeg(RAMP)[:-2]),
         (JPEGBaseline8Bit, as_jpeg_ls(RAMP)),
+        (JPEGBaseline8Bit, as_lossless_jpeg(RAMP)),
+        (JPEGBaseline8Bit, as_deep_jpeg(RAMP.astype(np.uint16))),
+        (JPEGExtended12Bit, _grown(as_jpeg(RAMP), SOF0, 4, ">B", 7)),
+        (JPEGLossless, _grown(as_lossless_jpeg(RAMP), SOF3, 5, ">HH", 60_000, 60_000)),
+        (JPEGLossless, _grown(as_lossless_jpeg(RAMP), SOF3, 4, ">B", 12)),
+        (JPEGLossless, _grown(as_lossless_jpeg(RAMP), SOF3, 4, ">B", 1)),
+        (JPEGLossless, _grown(as_lossless_jpeg(RAMP), SOF3, 1, ">B", 0xC7)),
+        (JPEGLossless, as_lossless_jpeg(COLOUR)),
+        (JPEGLossless, as_lossless_jpeg(RAMP)[:-2]),
+        (JPEGLossless, _twice(as_lossless_jpeg(RAMP), b"\xff\xda")),
+        (JPEGBaseline8Bit, _twice(as_jpeg(RAMP), b"\xff\xda")),
+        (JPEGLossless, _grown(as_lossless_jpeg(RAMP), b"\xff\xda", 7, ">B", 8)),
+        (JPEGLossless, as_lossless_jpeg(RAMP) * 2),
+        (JPEGLossless, as_jpeg(RAMP)),
         (JPEGLSLossless, _grown(as_jpeg_ls(RAMP), SOF55, 5, ">HH", 60_000, 60_000)),
         (JPEGLSLossless, _grown(as_jpeg_ls(RAMP), SOF55, 4, ">B", 16)),
         (JPEGLSLossless, as_jpeg(RAMP)),
@@ -213,15 +243,127 @@ def test_a_compressed_picture_of_another_size_than_its_header_is_refused_unread(
     assert refusal(packed(tmp_path, RAMP, data, syntax)).code == "data.truncated"
 
 
-def test_extended_jpeg_is_read_with_8_bits_and_refused_with_12(tmp_path: Path) -> None:
+def test_extended_jpeg_of_8_bits_is_read_as_the_baseline_is(tmp_path: Path) -> None:
     same = read(packed(tmp_path, RAMP, as_jpeg(RAMP), JPEGBaseline8Bit))
     assert np.array_equal(read(packed(tmp_path, RAMP, as_jpeg(RAMP), JPEGExtended12Bit)), same)
-    deep = _grown(as_jpeg(RAMP), SOF0, 0, ">HHB", 0xFFC1, 11, 12)
-    path = packed(tmp_path, RAMP.astype(np.uint16), deep, JPEGExtended12Bit)
-    assert refusal(path).code == "data.unsupported_syntax"
 
 
-def test_an_installed_decoder_that_is_not_ours_changes_nothing() -> None:
-    pytest.importorskip("gdcm")
-    for name in ("SC_rgb_jpeg_gdcm.dcm", "JPGExtended.dcm"):
-        assert refusal(shipped(name)).code == "data.unsupported_syntax"
+def test_extended_jpeg_of_12_bits_is_near_its_source_and_nothing_else_is_assumed(
+    tmp_path: Path,
+) -> None:
+    # Smooth, so that a lossy coding can be told from a wrong one.
+    deep = np.add.outer(np.arange(24) * 90, np.arange(32) * 60).astype(np.uint16)
+    data, twelve = as_deep_jpeg(deep), {"BitsStored": 12, "HighBit": 11}
+    found = stored(packed(tmp_path, deep, data, JPEGExtended12Bit, **twelve))
+    assert found.dtype == np.uint16
+    assert np.abs(found.astype(int) - deep).max() <= 16
+    colours = np.dstack([deep, 3930 - deep, deep // 2])
+    path = packed(
+        tmp_path, colours, as_deep_jpeg(colours, colorspace="rgb", outcolorspace="rgb"),
+        JPEGExtended12Bit, **twelve,
+    )  # fmt: skip
+    assert np.abs(stored(path).astype(int) - colours).max() <= 16
+    for other in ({}, {"BitsStored": 10, "HighBit": 9}, twelve | {"PixelRepresentation": 1}):
+        path = packed(tmp_path, deep, data, JPEGExtended12Bit, **other)
+        assert refusal(path).code == "data.truncated"
+
+
+@pytest.mark.parametrize("rows_apart", [0, 1, 3])
+@pytest.mark.parametrize("predictor", range(1, 8))
+@given(st.integers(2, 16), st.data())
+@settings(max_examples=5)
+def test_lossless_jpeg_is_exact_with_every_predictor_and_precision(
+    predictor: int,
+    rows_apart: int,
+    tmp_path_factory: pytest.TempPathFactory,
+    bits: int,
+    data: st.DataObject,
+) -> None:
+    shape = data.draw(st.sampled_from([(1, 1), (5, 4), (7, 3, 3)]))
+    dtype = np.uint8 if bits <= 8 else np.uint16
+    frame = data.draw(arrays(dtype, shape, elements=st.integers(0, (1 << bits) - 1)))
+    coded = as_lossless_jpeg(frame, bits=bits, predictor=predictor, rows_apart=rows_apart)
+    path = packed(
+        tmp_path_factory.mktemp("packed"), frame, coded, JPEGLossless, BitsStored=bits,
+        HighBit=bits - 1,
+    )  # fmt: skip
+    assert np.array_equal(stored(path), frame)
+
+
+def test_lossless_jpeg_without_its_low_bits_keeps_the_others(tmp_path: Path) -> None:
+    path = packed(tmp_path, RAMP, as_lossless_jpeg(RAMP, dropped=3), JPEGLossless)
+    assert np.array_equal(stored(path), RAMP >> 3 << 3)
+
+
+def test_lossless_jpeg_of_signs_may_code_them_in_the_value_or_the_whole_cell(
+    tmp_path: Path,
+) -> None:
+    frame = (DEEP // 8).astype(np.int16)
+    twelve: dict[str, Any] = {"BitsStored": 12, "HighBit": 11}
+    for cell, bits in ((frame, 12), (frame, 16), (frame & 0xFFF, 16)):
+        coded = as_lossless_jpeg(cell, bits=bits)
+        path = packed(tmp_path, frame, coded, JPEGLosslessSV1, **twelve)
+        assert np.array_equal(stored(path), frame)
+    overflowing = packed(tmp_path, frame, as_lossless_jpeg(DEEP), JPEGLosslessSV1, **twelve)
+    assert "beyond 12 bits" in str(refusal(overflowing))
+    unsigned = packed(
+        tmp_path, frame, as_lossless_jpeg(frame), JPEGLosslessSV1, PixelRepresentation=0, **twelve
+    )
+    assert "beyond 12 bits" in str(refusal(unsigned))
+    narrow = packed(tmp_path, frame, as_lossless_jpeg(frame, bits=12), JPEGLosslessSV1)
+    assert "12" in str(refusal(narrow))
+
+
+ADOBE = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00"
+
+
+def test_the_header_names_the_colours_of_lossless_jpeg_unless_the_picture_objects(
+    tmp_path: Path,
+) -> None:
+    for photometric, mark, read_as in (
+        ("RGB", b"", "RGB"),
+        ("RGB", ADOBE + b"\0", "RGB"),
+        ("YBR_FULL", b"", "YBR_FULL"),
+        ("YBR_FULL", ADOBE + b"\1", "YBR_FULL"),
+        ("RGB", ADOBE + b"\1", None),
+        ("YBR_FULL", ADOBE + b"\0", None),
+    ):
+        coded = as_lossless_jpeg(COLOUR, before=mark)
+        path = packed(tmp_path, COLOUR, coded, JPEGLossless, PhotometricInterpretation=photometric)
+        if read_as is None:
+            assert refusal(path).code == "data.unsupported_pixels"
+            continue
+        found = read_stored_frame(path, max_pixels=MANY)
+        assert np.array_equal(found.values, COLOUR)
+        assert found.photometric == read_as
+    coarse = as_lossless_jpeg(COLOUR, sampling=0x21)
+    assert refusal(packed(tmp_path, COLOUR, coarse, JPEGLossless)).code == "data.unsupported_pixels"
+    mixed = packed(
+        tmp_path, COLOUR, as_lossless_jpeg(COLOUR), JPEGLossless,
+        PhotometricInterpretation="YBR_RCT",
+    )  # fmt: skip
+    assert refusal(mixed).code == "data.truncated"
+
+
+@pytest.mark.parametrize("name", ["SC_rgb_jpeg_gdcm.dcm", "JPGExtended.dcm", "JPEG-lossy.dcm"])
+def test_lossless_and_deep_jpeg_are_what_another_decoder_reads(name: str) -> None:
+    gdcm = pytest.importorskip("gdcm")
+    reader = gdcm.ImageReader()
+    reader.SetFileName(str(shipped(name)))
+    assert reader.Read()
+    ours = stored(shipped(name))
+    theirs = reader.GetImage().GetBuffer().encode("utf-8", "surrogateescape")
+    assert np.array_equal(np.frombuffer(theirs, ours.dtype).reshape(ours.shape), ours)
+
+
+def test_an_installed_decoder_that_is_not_ours_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def trap(*_: Any, **__: Any) -> None:
+        raise AssertionError("decoded through a registry")
+
+    monkeypatch.setattr("pydicom.pixels.decoders.base.Decoder.as_array", trap)
+    monkeypatch.setattr("pydicom.pixels.decoders.base.Decoder.iter_array", trap)
+    with pytest.raises(AssertionError):
+        _ = pydicom.dcmread(shipped("SC_rgb_jpeg_gdcm.dcm")).pixel_array
+    assert stored(shipped("SC_rgb_jpeg_gdcm.dcm")).shape == (100, 100, 3)

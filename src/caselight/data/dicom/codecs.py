@@ -24,6 +24,8 @@ from pydicom.uid import (
     JPEG2000Lossless,
     JPEGBaseline8Bit,
     JPEGExtended12Bit,
+    JPEGLossless,
+    JPEGLosslessSV1,
     JPEGLSLossless,
     JPEGLSNearLossless,
     RLELossless,
@@ -55,7 +57,9 @@ _DECODE_ERRORS = (
 )
 """What the decoders raise, by library and kind of damage."""
 _MAY_LOSE = (JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless, JPEG2000, HTJ2K)
-_DCT = (0xC0, 0xC1, 0xC2)
+_DCT = {8: (0xC0, 0xC1, 0xC2), 12: (0xC1,)}
+"""Frame markers of lossy JPEG by precision."""
+_LOSSLESS_HUFFMAN = 0xC3
 
 Decoded = tuple[NDArray[Any], str]
 """Stored values, [H, W] or [H, W, 3], and the photometric interpretation that they now have."""
@@ -98,22 +102,22 @@ def unsupported_syntax(syntax: str) -> DataError:
 
 
 def _jpeg(data: bytes, header: PixelHeader) -> Decoded:
-    """JPEG of 8 bits. The colours are never converted here, only named.
+    """Lossy JPEG of 8 or 12 bits. The colours are never converted here, only named.
 
     Which colours they are is said by the picture itself where it does (a JFIF or an Adobe mark, or
     components named R, G, B), as libjpeg reads them, and by the DICOM header where it does not.
     """
     stream = read_jpeg(data)
     check_agrees(stream, header)
-    if stream.precision != 8 and stream.kind in _DCT:
-        raise unsupported_syntax(JPEGExtended12Bit)
-    if stream.kind not in _DCT:
+    if stream.kind not in _DCT.get(stream.precision, ()):
         raise contradicted("the header says lossy JPEG and the compressed picture is another kind")
-    if header.stored != 8 or header.signed:
+    if header.stored != stream.precision or header.signed:
         raise contradicted(
             f"the header says {header.stored} bits{' with signs' * header.signed} and the "
-            "compressed picture has 8 without"
+            f"compressed picture has {stream.precision} without"
         )
+    if stream.precision == 12:
+        return _fitting(_by_deep_libjpeg(data, header), header), _colour_of_jpeg(stream, header)
     mode = "L" if stream.components == 1 else "RGB"
     image = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
     # Named as the kind it should become, so that the decoder sees nothing to convert.
@@ -137,6 +141,51 @@ def _colour_of_jpeg(stream: Codestream, header: PixelHeader) -> str:
     if stream.claims:
         return "RGB" if "RGB" in stream.claims else "YBR_FULL"
     return header.photometric
+
+
+def _lossless_jpeg(data: bytes, header: PixelHeader) -> Decoded:
+    """Lossless JPEG of 2 to 16 bits: patterns of bits, without signs and without mixed colours."""
+    stream = read_jpeg(data)
+    check_agrees(stream, header)
+    if stream.kind != _LOSSLESS_HUFFMAN:
+        raise contradicted(
+            "the header says lossless JPEG and the compressed picture is another kind"
+        )
+    if stream.subsampled:
+        raise unsupported("colours are stored at a lower resolution", "export it as RGB")
+    colour = _plain_colour(header)
+    if stream.claims and stream.claims != {colour[:3]}:
+        raise unsupported(
+            "header and compressed picture call the colours two things", "export it as plain RGB"
+        )
+    if header.signed and stream.precision < header.stored:
+        raise contradicted(
+            f"the header says {header.stored} bits with signs and the compressed picture has "
+            f"{stream.precision}"
+        )
+    values = _by_deep_libjpeg(data, header)
+    if not header.signed:
+        return _fitting(values, header), colour
+    signed = _with_signs(values, header.stored)
+    for bits in (header.stored, stream.precision):
+        # Some writers code the whole cell, its spare bits filled with zeros or with the sign.
+        if np.array_equal(signed.astype(np.int32) & ((1 << bits) - 1), values):
+            return signed, colour
+    raise contradicted(f"the compressed picture has values beyond {header.stored} bits")
+
+
+def _by_deep_libjpeg(data: bytes, header: PixelHeader) -> NDArray[Any]:
+    """Components as they are, u8 up to 8 bits and u16 beyond, by the libjpeg-turbo of imagecodecs.
+
+    Its other decoders of lossless JPEG are not used: damage makes them crash.
+    """
+    from imagecodecs import JPEG8, jpeg8_decode  # here, since few archives need it
+
+    # Named as the kind it should become, so that the decoder sees nothing to convert.
+    kind = JPEG8.CS.GRAYSCALE if header.samples == 1 else JPEG8.CS.RGB
+    values: NDArray[Any] = jpeg8_decode(data, colorspace=kind, outcolorspace=kind)
+    shape = (header.rows, header.columns, 3)[: 2 if header.samples == 1 else 3]
+    return values.reshape(shape)
 
 
 def _jpeg_ls(data: bytes, header: PixelHeader) -> Decoded:
@@ -242,6 +291,8 @@ def _signed_range(bits: int) -> tuple[int, int]:
 COMPRESSED: dict[str, Callable[[bytes, PixelHeader], Decoded]] = {
     JPEGBaseline8Bit: _jpeg,
     JPEGExtended12Bit: _jpeg,
+    JPEGLossless: _lossless_jpeg,
+    JPEGLosslessSV1: _lossless_jpeg,
     JPEGLSLossless: _jpeg_ls,
     JPEGLSNearLossless: _jpeg_ls,
     JPEG2000Lossless: _jpeg_2000,

@@ -14,6 +14,7 @@ _AFTER_SCAN = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]", re.DOTALL)
 _AFTER_LS_SCAN = re.compile(rb"\xff+[\x80-\xfe]", re.DOTALL)
 """JPEG-LS stuffs a bit rather than a byte: behind FF, only a byte below 80 is data."""
 _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
+_PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _SOC_SIZ = b"\xff\x4f\xff\x51"
 _BOXED = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
 _MOST_TILES = 65535
@@ -69,7 +70,7 @@ def read_jpeg(data: bytes) -> Codestream:
     """
     found: Codestream | None = None
     claims: set[str] = set()
-    near = 0
+    ids, scanned, near = b"", b"", 0
     for marker, content in _segments(data):
         if marker in _FRAME_MARKERS:
             if found is not None:
@@ -83,10 +84,15 @@ def read_jpeg(data: bytes) -> Codestream:
             claims.add({0: "RGB", 1: "YBR"}.get(content[11], "other"))
         elif marker == 0xE8 and content.startswith(b"mrfx") and content[4:5] != b"\0":
             raise unsupported("a JPEG-LS picture with its own colour transform", "export it plain")
-        elif marker == 0xDA and found is not None and found.kind == 0xF7:
-            near = max(near, content[-3] if len(content) >= 3 else 0)
+        elif marker == 0xDA and found is not None:
+            scanned += content[1:-3:2]
+            if found.kind == 0xF7:
+                near = max(near, content[-3] if len(content) >= 3 else 0)
     if found is None:
         raise contradicted(_DAMAGED.format("it has no frame header"))
+    if found.kind not in _PROGRESSIVE and sorted(scanned) != sorted(ids):
+        # A decoder leaves a component without a scan empty, and takes its time with a thousand.
+        raise contradicted(_DAMAGED.format("its scans do not hold every component once"))
     if found.components == 1:
         claims.clear()
     return Codestream(
