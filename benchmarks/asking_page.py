@@ -31,17 +31,19 @@ def _hybrid(blocks: list[dict[str, Any]]) -> list[str]:
     lines = [
         "## Hybrid search against each half",
         "",
-        "The query is a text of the case that is not in the gallery: the impression or the "
+        "The query is a text of the case that is taken out of the gallery: the impression or the "
         "indication on medpix2 (the gallery has captions and findings), the last sentence of the "
-        "note on ieee8023 (the gallery has the rest of it). Right is the query's own case. Query "
-        "and text have one author, which is kind to BM25. Intervals are 95 %, patients resampled.",
+        "note on ieee8023 (the gallery has the rest of it). The same words may stand in what is "
+        "left, and how often they do is said. Right is the query's own case. Query and text have "
+        "one author, which is kind to BM25. Intervals are 95 %, patients resampled.",
     ]
     for block in blocks:
         lines += [
             "",
             f"{block['data']}, query: {block['query']} ({block['n_queries']} queries of "
             f"{block['n_patients']} patients, {block['n_gallery']} studies, split "
-            f"{block['split']}, seeds {block['seeds']}):",
+            f"{block['split']}, seeds {block['seeds']}; {block['n_queries_verbatim_in_gallery']} "
+            "queries stand word for word in a text of the gallery):",
             "",
             "| Searched by | R@1 | R@5 | R@10 | MRR |",
             "|---|---|---|---|---|",
@@ -92,7 +94,8 @@ def _findings(blocks: Mapping[str, dict[str, Any]]) -> list[str]:
         "",
         "Asked for in words, such as *left pleural effusion*. Precision and nDCG of the first ten "
         "with intervals that resample the gallery's patients. Recall@R is the share of the R "
-        "studies with a finding that are among the first R.",
+        "studies with a finding that are among the first R. A side is meant exactly: both sides "
+        "are no answer to one.",
     ]
     image, study = blocks["image"], blocks["study"]
     lines += [

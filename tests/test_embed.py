@@ -42,6 +42,11 @@ def test_a_home_is_embedded_as_its_index_holds_it(home: Home) -> None:
     assert not ours
 
 
+def test_a_kind_that_is_none_is_refused(home: Home) -> None:
+    with pytest.raises(UsageError):
+        home.embed(kinds=("image", "reports"))  # type: ignore[arg-type]
+
+
 def test_rows_say_what_they_are_and_hold_no_patient(home: Home) -> None:
     found = home.embed().embedded
     studies = held(home.path)

@@ -231,6 +231,15 @@ def test_a_formula_in_words_is_words_to_a_spreadsheet(
 # -- what is refused ---------------------------------------------------------------------------
 
 
+def test_a_formula_in_a_name_is_a_name_to_a_spreadsheet(
+    home: Home, answer: dict[str, Any], tmp_path: Path
+) -> None:
+    home.export(changed(answer, **{"=1+1": "x", "parts": {"+1": 2}}), tmp_path / "sheet")
+    head = (tmp_path / "sheet" / "hits.csv").read_text("utf-8-sig").splitlines()[0].split(",")
+    assert "'=1+1" in head
+    assert not {name[:1] for name in head} & set("=+-@")
+
+
 def changed(answer: dict[str, Any], **hit: object) -> dict[str, Any]:
     return {**answer, "hits": [{**answer["hits"][0], **hit}]}
 
@@ -246,6 +255,9 @@ def changed(answer: dict[str, Any], **hit: object) -> dict[str, Any]:
         {"text": ["words"]},
         {"text": "\ud800"},
         {"matched": None},
+        {"score": float("nan")},
+        {"score": float("inf")},
+        {"score": 10**400},
     ],
 )
 def test_what_no_search_answers_is_refused(
@@ -257,7 +269,10 @@ def test_what_no_search_answers_is_refused(
     assert not (tmp_path / "sheet").exists()
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "7", '{"version": 1}', '{"hits": []}'])
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "7", '{"version": 1}', '{"hits": []}', pytest.param("[" * 200_000, id="deep")],
+)
 def test_json_that_is_no_answer_is_refused(text: str) -> None:
     with pytest.raises(DataError) as caught:
         read_result(text)
@@ -266,6 +281,9 @@ def test_json_that_is_no_answer_is_refused(text: str) -> None:
 
 def test_an_answer_may_be_read_again(answer: dict[str, Any]) -> None:
     assert read_result(json.dumps(answer)) == answer
+    assert read_result("\ufeff" + json.dumps(answer)) == answer, "as some shells write it"
+    with pytest.raises(DataError):
+        read_result(json.dumps({**answer, "query": [{"patient": {"age": "63"}}]}))
     for missing in ("hits", "notes", "model", "index", "version"):
         with pytest.raises(DataError):
             read_result(json.dumps({k: v for k, v in answer.items() if k != missing}))

@@ -11,6 +11,7 @@ import pydicom.data
 import pytest
 
 from caselight import doctor
+from caselight.data.dicom import open_dicom_folder
 from caselight.data.store import open_store
 from tests.data import dicom_sets
 from tests.homes import door, held, ingest, picture, save, tally
@@ -307,6 +308,40 @@ def test_other_settings_update_what_they_change_and_nothing_else(tmp_path: Path)
         "1.2.5.1.41#bone",
         "1.2.5.1.90",
     ]
+
+
+def test_a_picture_over_the_limit_comes_in_once_the_limit_is_raised(tmp_path: Path) -> None:
+    source, home = tmp_path / "archive", tmp_path / "home"
+    dicom_sets.ct_slice(source, 1, Modality="DX")
+    dicom_sets.ct_slice(source, 2, Modality="DX", side=64)
+    small = ("--set", "ingest.max_pixels=1000")
+    assert tally(ingest(source, home, *small)) == (1, 0, 0, 1)
+    assert tally(ingest(source, home, *small)) == (0, 0, 1, 1)
+    assert tally(ingest(source, home)) == (0, 1, 0, 0)
+    assert tally(ingest(source, home)) == (0, 0, 1, 0)
+    assert len(held(home)["1.2.5"].images) == 2
+
+
+def test_a_file_name_joins_no_two_patients(tmp_path: Path) -> None:
+    source, home = tmp_path / "archive", tmp_path / "home"
+    dicom_sets.film(source, "a.dcm", uid="1.1.1", study="1.1", PatientID="id-1")
+    dicom_sets.structured_report(
+        source, "1.1.dcm", {"Findings": "Of another."}, StudyInstanceUID="9.9", PatientID="id-2"
+    )
+    assert tally(ingest(source, home)) == (2, 0, 0, 0)
+    assert {uid: dict(study.sections) for uid, study in held(home).items()} == {
+        "1.1": {},
+        "9.9": {"findings": "Of another."},
+    }
+
+
+def test_studies_of_one_accession_number_are_counted_to_nine(tmp_path: Path) -> None:
+    for n in range(11):
+        dicom_sets.film(tmp_path, f"{n}", uid=f"1.{n}.1", study=f"1.{n}", AccessionNumber="0")
+    dicom_sets.write_report(tmp_path / "r.txt", "Accession: 0\nFINDINGS: Whose?\n")
+    with open_dicom_folder(tmp_path) as archive:
+        (refused,) = archive.rejected
+    assert "belongs to 9 or more studies" in refused.reason
 
 
 def test_a_changed_slice_updates_its_study_though_it_is_not_read(tmp_path: Path) -> None:

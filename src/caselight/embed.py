@@ -17,7 +17,7 @@ from caselight.data.pixels import read_pixels
 from caselight.data.stacks import pictures
 from caselight.data.texts import study_texts
 from caselight.engine import Engine, OpenTowers
-from caselight.errors import DataError, QueryRefused
+from caselight.errors import DataError, QueryRefused, UsageError
 from caselight.models.checkpoint import check_towers
 from caselight.models.dual_encoder import DualEncoder
 from caselight.types import (
@@ -69,11 +69,14 @@ def embed_home(
         order of ingest.
 
     Raises:
+        UsageError: for a kind that is none.
         ModelError: for other towers, or a width the model has no head for.
         QueryRefused: `query.bad_filter`, or `query.empty_gallery` when nothing is left.
     """
     wanted = dict(filters or {})
     check_filters(wanted)
+    if not set(kinds) <= set(KINDS):
+        raise UsageError(f"found kinds {kinds!r}; name 'image', 'report' or both, in a list")
     model.check_bits(n_bits)
     check_towers(model, image=engine.image_tower, text=engine.text_tower)
     field = model.config.train.text

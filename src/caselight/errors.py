@@ -112,6 +112,7 @@ class QueryRefused(Error):
         "query.bad_weight",
         "query.bad_patient",
         "query.bad_combination",
+        "query.bad_value",
     )
 
 

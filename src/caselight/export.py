@@ -91,8 +91,8 @@ def read_result(text: str) -> dict[str, Any]:
         DataError: `data.bad_row`.
     """
     try:
-        result = json.loads(text)
-    except ValueError:
+        result = json.loads(text.removeprefix("\ufeff"))
+    except (ValueError, RecursionError):
         raise _no_answer("it is not JSON") from None
     check_result(result)
     return dict(result)
@@ -113,6 +113,8 @@ def check_result(result: Any) -> None:
         raise _no_answer("it has no list of hits or of notes")
     if not all(isinstance(result.get(name), str) for name in ("model", "index")):
         raise _no_answer("it names no model or no index")
+    if not isinstance(result.get("query", {}), Mapping):
+        raise _no_answer("its query is no object")
     for number, hit in enumerate(hits, start=1):
         for name, kinds in _KINDS.items():
             if not isinstance(hit, Mapping) or name not in hit:
@@ -120,9 +122,11 @@ def check_result(result: Any) -> None:
             if not isinstance(hit[name], kinds) or isinstance(hit[name], bool):
                 raise _no_answer(f"the {name!r} of hit {number} is of another type")
     try:
-        json.dumps(result, ensure_ascii=False).encode()
-    except (TypeError, ValueError):
-        raise _no_answer("it holds what is no Unicode text or no JSON") from None
+        json.dumps(result, ensure_ascii=False, allow_nan=False).encode()
+        for hit in hits:
+            float(hit["score"] or 0)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        raise _no_answer("it holds what is no Unicode text, no number or no JSON") from None
 
 
 def _no_answer(what: str) -> DataError:
@@ -207,7 +211,7 @@ def _table(rows: Iterable[Mapping[str, Any]]) -> str:
     names = list(dict.fromkeys(name for row in plain for name in row)) or list(_KINDS)
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, names)
-    writer.writeheader()
+    writer.writerow({name: _cell(name) for name in names})
     for row in plain:
         writer.writerow({name: _cell(value) for name, value in row.items()})
     return text.getvalue()

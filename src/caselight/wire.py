@@ -8,7 +8,7 @@ from typing import Any
 from caselight.types import IngestReceipt, Query, SearchResult
 
 VERSION = 1
-"""Of a receipt."""
+"""Of a receipt, of a check of a dataset, and of what the doctor found."""
 RESULT_VERSION = 2
 """Of an answer; 2 added `parts` and `query`, and `hamming` may be null."""
 

@@ -277,6 +277,7 @@ def test_the_doctor_names_packages_weights_and_devices() -> None:
     answer = door("doctor", "--json")
     found = answer.json
     assert answer.status == (0 if found["ok"] else 1)
+    assert found.keys() == {"ok", "checks", "version"}
     names = {check["what"] for check in found["checks"]}
     assert {"python", "torch", "numpy", "cpu"} <= names
     assert {"weights of efficientnet-lite0", "weights of minilm-l6"} <= names

@@ -1,5 +1,6 @@
 """The command `caselight datasets`."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,58 @@ def test_a_whole_copy_passes_and_says_version_counts_and_digest(tmp_path: Path) 
     found = done("datasets", "check", root, "--json").json
     assert found["complete"] is True
     assert f"digest: {found['split_digest']} (no digest is frozen for this version)" in said
+
+
+def test_the_json_of_a_check_is_what_the_guide_shows(tmp_path: Path) -> None:
+    guide = pages.ROOT / "docs" / "guide" / "datasets.md"
+    (promised,) = map(json.loads, pages.blocks(guide, "json"))
+    counts = dict.fromkeys(("missing_images", "split_counts"))
+    root = copies.mimic(tmp_path / "copy")
+    (root / "mimic-cxr-2.0.0-metadata.csv.gz").write_bytes(b"")
+    for found in (
+        done("datasets", "check", copies.brset(tmp_path / "whole"), "--json").json,
+        door("datasets", "check", root, "--json").json,
+    ):
+        pages.same_shape({**promised, **counts}, found)
+        assert found["version"] == 1
+    assert found["dataset_version"] == "2.1.0"
+
+
+def test_a_table_that_ends_too_early_fails_as_it_would_be_refused(tmp_path: Path) -> None:
+    root = copies.brset(tmp_path / "copy")
+    with (root / "labels_brset.csv").open("a") as table:
+        table.write('img00009,"cut off in the mid')
+    answer = door("datasets", "check", root)
+    assert answer.status == 1
+    assert answer.out.splitlines()[-1] == "NOT complete"
+    assert "nothing of it can be read" in answer.out, "half a split has no digest"
+    assert door("ingest", root, "--home", tmp_path / "home").refusal[0] == "data.bad_row"
+
+
+@pytest.mark.parametrize("dataset", ["brset", "chexpert", "nih"])
+def test_a_row_that_stands_twice_is_one_picture(tmp_path: Path, dataset: str) -> None:
+    root = getattr(copies, dataset)(tmp_path / "copy")
+    before = door("datasets", "check", root, "--json").json["found"]
+    table = {
+        "brset": "labels_brset.csv",
+        "chexpert": "train.csv",
+        "nih": "Data_Entry_2017_v2020.csv",
+    }
+    path = root / table[dataset]
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([*lines, lines[1]]))
+    assert door("datasets", "check", root, "--json").json["found"] == before
+
+
+def test_a_folder_in_a_tables_place_is_no_table(tmp_path: Path) -> None:
+    root = copies.nih(tmp_path / "nih")
+    (root / "test_list.txt").unlink()
+    (root / "test_list.txt").mkdir()
+    assert "MISSING: test_list.txt" in door("datasets", "check", root).out
+    for name in ("labels.csv", "train.csv", "full_df.csv"):
+        (tmp_path / "other" / name).mkdir(parents=True)
+    refused = door("datasets", "check", tmp_path / "other").refusal
+    assert refused[0] == "data.no_such_dataset"
 
 
 def test_a_part_of_a_copy_fails_and_says_what_is_missing(tmp_path: Path) -> None:

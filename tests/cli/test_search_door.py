@@ -182,6 +182,26 @@ def test_a_composed_search_goes_on_too() -> None:
     assert len(query["like"]) == 1
 
 
+@pytest.mark.parametrize(
+    ("options", "by"),
+    [(("--by", "words"), "both"), (("--keep-own", "--unlike", "FIRST"), "codes")],
+)
+def test_every_answer_goes_on(options: tuple[str, ...], by: str) -> None:
+    best = ask("amber")["hits"][0]["study"]
+    weak = ("--set", "search.unlike_weight=0") if "FIRST" in options else ()
+    named = [best if option == "FIRST" else option for option in options]
+    first = done("search", "amber", *named, *weak, "--home", trained()[1])
+    (line,) = [one for one in first.out.splitlines() if one.startswith("more like the first: ")]
+    query = done(*shlex.split(line.split(": ", 1)[1])[1:], "--json").json["query"]
+    assert (query["by"], query["unlike"]) == (by, [])
+    assert len(query["like"]) == 1
+
+
+def test_words_are_printed_as_they_were_said() -> None:
+    said = done("search", ":heart: amber", "--home", trained()[1]).out
+    assert "caselight search ':heart: amber'" in said
+
+
 def test_several_studies_may_be_named() -> None:
     answer = ask("--like", "s000", "--like", "s004", "--unlike", "s008", "-k", 99)
     assert answer["query"]["like"] == ["s000", "s004"]

@@ -1,5 +1,6 @@
 """DICOM folders become studies."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,42 @@ def test_what_a_folder_cannot_use_is_refused_by_name(tmp_path: Path) -> None:
         ("link.dcm", "data.path_outside"),
     }
     assert [study.study_id for study in archive.studies()] == ["1.2.3.4"]
+
+
+def test_folders_that_are_not_entered_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, elsewhere = tmp_path / "archive", tmp_path / "elsewhere"
+    broken.dicom_file(folder / "in", "a.dcm")
+    broken.dicom_file(folder / "shut", "b.dcm")
+    broken.dicom_file(elsewhere, "c.dcm")
+    (folder / "again").symlink_to("in")
+    (folder / "away").symlink_to(elsewhere)
+    listed = os.scandir
+
+    def scandir(path: Any) -> Any:
+        if Path(path).name == "shut":
+            raise PermissionError(13, "Permission denied", path)
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with open_dicom_folder(folder) as archive:
+        assert [(one.file, one.code) for one in archive.rejected] == [
+            ("away", "data.path_outside"),
+            ("shut", "data.not_found"),
+        ]
+        assert archive.notes == (
+            "links to folders left out, since these are read in their own place: 1",
+        )
+        assert archive.n_studies == 1
+
+
+def test_a_pipe_in_the_folder_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a")
+    broken.dicom_file(tmp_path, "b.dcm")
+    with open_archive(tmp_path, mapping={}) as archive:
+        assert [(one.file, one.code) for one in archive.rejected] == [("a", "data.not_found")]
+        assert archive.n_studies == 1
 
 
 def test_one_study_of_two_patients_is_refused_without_naming_them(tmp_path: Path) -> None:

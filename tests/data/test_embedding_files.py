@@ -1,5 +1,6 @@
 """Embeddings on disk: every form gives back what was written, and damage is noticed."""
 
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -179,6 +180,21 @@ def test_a_folder_with_a_changed_or_missing_part_is_refused(tmp_path: Path, name
     assert refused(tmp_path / "e") == "data.bad_embeddings"
     part.unlink()
     assert refused(tmp_path / "e") == "data.bad_embeddings"
+
+
+def test_an_array_with_any_changed_byte_in_its_header_is_refused_or_the_same(
+    tmp_path: Path,
+) -> None:
+    write_embeddings(embedded(), tmp_path / "e")
+    part = tmp_path / "e" / "embeddings.npy"
+    whole = part.read_bytes()
+    for place in range(whole.index(b"\n")):
+        for other in b"('\0":
+            if whole[place] != other:
+                part.write_bytes(whole[:place] + bytes([other]) + whole[place + 1 :])
+                # A header may be written in several ways that mean the same.
+                with contextlib.suppress(DataError):
+                    assert read_embeddings(tmp_path / "e").digest == embedded().digest
 
 
 def test_arrays_of_others_are_refused(tmp_path: Path) -> None:

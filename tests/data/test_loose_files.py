@@ -1,10 +1,11 @@
 """Pictures and texts that lie about."""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from caselight.data.loose_files import loose_images, loose_texts
+from caselight.data.loose_files import loose_images, loose_texts, loose_things
 from caselight.errors import DataError
 from tests.homes import picture, save
 
@@ -47,6 +48,22 @@ def test_one_text_a_line(tmp_path: Path) -> None:
     lines = tmp_path / "a.jsonl"
     lines.write_text('{"id": "x", "text": "One."}\n"Two."\n{"id": 7, "text": "Three."}\n')
     assert loose_texts(lines) == (("x", "One."), ("2", "Two."), ("7", "Three."))
+
+
+def test_a_mark_that_is_no_line_end_in_json_is_none_here(tmp_path: Path) -> None:
+    lines = tmp_path / "a.jsonl"
+    lines.write_text('{"id": "x", "text": "One\u2028and\u0085more."}\r\n"Two."\n', "utf-8")
+    assert loose_texts(lines) == (("x", "One\u2028and\u0085more."), ("2", "Two."))
+
+
+@pytest.mark.parametrize(("name", "text"), [("", "One."), ("a\0", "One."), ("\ud800", "One."),
+                                            ("a", ""), ("a", " \n"), ("a", "\ud800")])  # fmt: skip
+def test_what_a_file_of_embeddings_could_not_give_back_is_refused(
+    tmp_path: Path, name: str, text: str
+) -> None:
+    assert code_of(loose_things, (), [(name, text)]) == "data.bad_row"
+    (tmp_path / "a.jsonl").write_text(json.dumps({"id": name, "text": text}))
+    assert code_of(loose_texts, tmp_path / "a.jsonl") == "data.bad_row"
 
 
 @pytest.mark.parametrize(

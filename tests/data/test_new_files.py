@@ -55,6 +55,19 @@ def test_what_is_there_stays(tmp_path: Path, new: object, kind: str) -> None:
     assert sorted(path.name for path in tmp_path.rglob("*")) == before
 
 
+@pytest.mark.parametrize("new", [new_file, new_folder])
+@pytest.mark.parametrize("target", [".", "..", ""])
+def test_the_folder_we_stand_in_is_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, new: object, target: str
+) -> None:
+    assert callable(new)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError) as caught, new(Path(target)):
+        pytest.fail("it was given out")
+    assert caught.value.code == "data.not_empty"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_empty_folder_may_be_filled(tmp_path: Path) -> None:
     target = tmp_path / "sheet"
     target.mkdir()

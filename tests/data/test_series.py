@@ -130,6 +130,29 @@ def test_slices_at_one_place_go_by_their_numbers(tmp_path: Path) -> None:
     assert result.notes == {"slices at the place of another, kept in order of their numbers": 5}
 
 
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {"ImagePositionPatient": ["0", "0", "1e308"]},
+        {"ImageOrientationPatient": ["1e200", "0", "0", "0", "1e200", "0"]},
+    ],
+)
+def test_a_place_out_of_this_world_is_none_and_stops_nothing(tags: Any, tmp_path: Path) -> None:
+    dicom_sets.ct_series(tmp_path, 3)
+    for n in (7, 8, 9):
+        dicom_sets.ct_slice(tmp_path, n, **tags)
+    once = ALL.model_copy(update={"ct_windows": ("file",)})
+    pictures = expanded(tmp_path, once).pictures
+    assert [picture.stack for picture in pictures] == ["1", "1", "1", None, None, None]
+
+
+def test_a_window_named_twice_is_read_once(tmp_path: Path) -> None:
+    twice = ALL.model_copy(update={"ct_windows": ("lung", "bone", "lung")})
+    dicom_sets.ct_slice(tmp_path, 1)
+    pictures = expanded(tmp_path, twice).pictures
+    assert [picture.window for picture in pictures] == ["lung", "bone"]
+
+
 def test_a_clip_is_a_stack_of_its_frames(tmp_path: Path) -> None:
     dicom_sets.cine(tmp_path, 7)
     result = expanded(tmp_path, IngestSettings(stack_frames=2))
@@ -154,6 +177,16 @@ def test_more_frames_than_bytes_are_refused_before_they_are_listed(tmp_path: Pat
     dicom_sets.cine(tmp_path, NumberOfFrames=2_000_000_000)
     result = expanded(tmp_path)
     assert [(one.file, one.code) for one in result.rejected] == [("1.2.7", "data.truncated")]
+
+
+def test_a_clip_that_vanished_behind_its_header_stops_nothing(tmp_path: Path) -> None:
+    path = broken.dicom_file(
+        tmp_path, pixels=broken.RAMP, NumberOfFrames=3, PixelData=broken.RAMP.tobytes() * 3
+    )
+    with open_dicom_folder(tmp_path) as archive:
+        (source,) = archive.studies()
+    path.unlink()
+    assert len(expand(source, ALL).pictures) == 3
 
 
 def test_a_slice_with_words_of_its_own_stays_by_itself(tmp_path: Path) -> None:
@@ -182,6 +215,14 @@ def test_raw_data_is_refused_unless_kept(tmp_path: Path) -> None:
     assert [(one.file, one.code) for one in result.rejected] == [("1.2.2", "data.for_processing")]
     kept = expanded(folder, IngestSettings(for_processing="keep"))
     assert [picture.name for picture in kept.pictures] == ["1.2.1", "1.2.2"]
+
+
+def test_a_file_that_is_refused_still_tells_whose_name_has_to_go(tmp_path: Path) -> None:
+    raw = {"PresentationIntentType": "FOR PROCESSING", "PatientName": "Quartz^Ida"}
+    source = named([dicom_sets.film(tmp_path, "raw.dcm", uid="1.2.1", **raw)])
+    found = expand(source, ALL)
+    assert [one.code for one in found.rejected] == ["data.for_processing"]
+    assert found.source.names == ("Quartz^Ida", "id-4711")
 
 
 def test_a_manifest_that_names_a_report_as_a_picture_is_refused(tmp_path: Path) -> None:

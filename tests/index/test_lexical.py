@@ -24,6 +24,7 @@ TEXTS = (
         ("There is no effusion, not any", ["no", "effusion", "not", "any"]),
         ("patient's _film_", ["patient", "s", "film"]),
         ("Übergröße ÉPANCHEMENT", ["übergrösse", "épanchement"]),
+        ("e\u0301panchement", ["épanchement"]),
         ("...", []),
     ],
 )

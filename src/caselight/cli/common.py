@@ -24,9 +24,10 @@ from rich.progress import (
 )
 from rich.text import Text
 
-# A file or a pipe has no width of its own; tables must not be folded there.
-out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+# A file or a pipe has no width of its own; tables must not be folded there. Ids, paths and words
+# are printed as they are: ":heart:" is no picture of one.
+out = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 160)
+err = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
 Home = Annotated[
     Path,

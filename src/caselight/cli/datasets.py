@@ -9,6 +9,7 @@ import typer
 from caselight.cli.common import AsJson, out, print_json
 from caselight.data.datasets import DATASETS, Check
 from caselight.loose import check_dataset
+from caselight.wire import VERSION
 
 app = typer.Typer(no_args_is_help=True, help="Public datasets in their official layouts.")
 
@@ -43,7 +44,8 @@ def check(
     """Say which version a copy is, what is missing in it, and its split's digest."""
     found = check_dataset(path, dataset=dataset)
     if as_json:
-        print_json({**asdict(found), "complete": found.complete})
+        said = {**asdict(found), "dataset_version": found.version, "complete": found.complete}
+        print_json({**said, "version": VERSION})
     else:
         _show(found)
     if not found.complete:

@@ -8,13 +8,15 @@ from rich.text import Text
 
 from caselight.cli.common import AsJson, out, print_json
 from caselight.doctor import examine
+from caselight.wire import VERSION
 
 
 def doctor(as_json: AsJson = False) -> None:
     """Say what is installed, which weights verify, which devices exist, and what to mend."""
     checks = examine()
     if as_json:
-        print_json({"ok": all(c.ok for c in checks), "checks": [asdict(c) for c in checks]})
+        said = [asdict(check) for check in checks]
+        print_json({"ok": all(c.ok for c in checks), "checks": said, "version": VERSION})
     else:
         table = Table(box=None, pad_edge=False)
         for name in ("", "what", "found", "what to do"):

@@ -139,8 +139,14 @@ def go_on(result: SearchResult, home: Path, options: Sequence[str]) -> str:
         home: the home it came from.
         options: further options that were given.
     """
-    query = result.query
-    query = replace(query, like=(*query.like, result.hits[0].study_uid))
+    query, first = result.query, result.hits[0].study_uid
+    query = replace(
+        query,
+        like=(*query.like, first),
+        unlike=tuple(study for study in query.unlike if study != first),
+        # Words alone know nothing of a study's likeness.
+        by="both" if query.by == "words" else query.by,
+    )
     return shlex.join(["caselight", "search", *_words(query), "--home", str(home), *options])
 
 

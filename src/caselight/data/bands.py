@@ -76,7 +76,7 @@ def _days(text: str) -> tuple[str, str]:
     year, month, day = (None if part is None else int(part) for part in found.groups())
     try:
         assert year is not None  # noqa: S101 - the pattern has it
-        first = datetime.date(year, month or 1, day or 1)
+        first = datetime.date(year, 1 if month is None else month, 1 if day is None else day)
     except ValueError:
         raise _bad("date", text, "the calendar has no such day") from None
     month = month or 12

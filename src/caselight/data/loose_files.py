@@ -18,12 +18,19 @@ def loose_things(
 
     Raises:
         UsageError: when neither is named.
-        DataError: those of `loose_images`.
+        DataError: those of `loose_images`; `data.bad_row` for an id or a text that cannot be kept.
     """
     named = tuple(
         (str(number), one) if isinstance(one, str) else one
         for number, one in enumerate(texts, start=1)
     )
+    for number, (name, text) in enumerate(named, start=1):
+        if not _can_be_kept(name, text):
+            raise DataError(
+                f"text {number} is empty, or its id is, or one of them is no Unicode text; give "
+                "words, and a name for them",
+                code="data.bad_row",
+            )
     found = loose_images([Path(path) for path in images])
     if not found and not named:
         raise UsageError("found neither pictures nor texts; name some of either")
@@ -78,7 +85,8 @@ def loose_texts(path: Path) -> tuple[tuple[str, str], ...]:
         DataError: `data.not_found`, `data.empty_file` without any text, or `data.bad_row`.
     """
     try:
-        lines = path.read_text("utf-8-sig").splitlines()
+        # Not splitlines: it takes marks for line ends that JSON allows within a string.
+        lines = path.read_text("utf-8-sig").split("\n")
     except UnicodeDecodeError:
         raise DataError(
             f"{path.name} is not UTF-8; save it again as UTF-8", code="data.bad_row"
@@ -123,13 +131,20 @@ def _json_line(number: int, line: str) -> tuple[str, str]:
         name, text = value.get("id", number), value.get("text")
     else:
         name, text = number, value
-    if not isinstance(text, str) or not text.strip() or not isinstance(name, str | int):
+    if not isinstance(text, str) or not isinstance(name, str | int):
         raise _bad_line(number)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise _bad_line(number) from None
+    if not _can_be_kept(str(name), text):
+        raise _bad_line(number)
     return str(name), text.strip()
+
+
+def _can_be_kept(name: str, text: str) -> bool:
+    """Whether every form of file gives both back: an empty id would be none, a NUL is cut off."""
+    try:
+        f"{name}{text}".encode()
+    except UnicodeEncodeError:
+        return False
+    return bool(name) and "\0" not in name and bool(text.strip())
 
 
 def _bad_line(number: int) -> DataError:

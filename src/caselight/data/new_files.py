@@ -12,12 +12,17 @@ from caselight.errors import DataError
 
 
 def refuse_existing(target: Path) -> None:
-    """Refuse a target that is there already; an empty folder is none.
+    """Refuse a target that is there already; an empty folder is none, but the one we stand in is.
 
     Raises:
         DataError: `data.not_empty`.
     """
-    if target.is_symlink() or (target.exists() and (not target.is_dir() or any(target.iterdir()))):
+    nameless = target.name in ("", "..")
+    if (
+        nameless
+        or target.is_symlink()
+        or (target.exists() and (not target.is_dir() or any(target.iterdir())))
+    ):
         raise DataError(
             f"{target} is there already, and nothing is ever overwritten; name a new one",
             code="data.not_empty",

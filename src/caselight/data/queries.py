@@ -1,7 +1,9 @@
 """What makes a query askable, and the pictures it brings."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import get_args
 
 from caselight.config import IngestSettings
 from caselight.data.bands import OLDEST
@@ -9,10 +11,29 @@ from caselight.data.dicom.series import expand
 from caselight.data.filters import check_filters
 from caselight.data.pixels import read_pixels
 from caselight.errors import DataError, QueryRefused
-from caselight.types import Pixels, Query, SourceImage, SourceStudy
+from caselight.types import By, Fusion, Group, Pixels, Query, SourceImage, SourceStudy, Target
 
 PATIENT: Mapping[str, str] = {"age": f"whole years, 0 to {OLDEST}", "sex": "F, M or O"}
 """What may be said of the patient at hand."""
+
+_KINDS: Mapping[str, tuple[type, ...]] = {
+    "text": (str, type(None)),
+    "image": (Path, type(None)),
+    "like": (tuple, list),
+    "unlike": (tuple, list),
+    "patient": (Mapping,),
+    "filters": (Mapping,),
+    "k": (int,),
+    "keep_own": (bool,),
+    "image_weight": (int, float, type(None)),
+}
+"""What each part of a query must be: Python checks no types, and JSON may have been edited."""
+_CHOICES: Mapping[str, tuple[object, ...]] = {
+    "target": get_args(Target),
+    "by": get_args(By),
+    "group": get_args(Group),
+    "fusion": (*get_args(Fusion), None),
+}
 
 
 def parse_patient(said: str | None) -> dict[str, str]:
@@ -41,7 +62,8 @@ def check_patient(patient: Mapping[str, str]) -> None:
         if key not in PATIENT:
             raise _bad_patient("the patient has a key that is none of ours")
         if key == "age":
-            right = value.isascii() and value.isdigit() and int(value) <= OLDEST
+            # Three digits at most: Python refuses to read thousands of them.
+            right = re.fullmatch("[0-9]{1,3}", value) is not None and int(value) <= OLDEST
         else:
             right = value in ("F", "M", "O")
         if not right:
@@ -99,6 +121,7 @@ def check_query(query: Query) -> None:
     Raises:
         QueryRefused: with a code for each of these.
     """
+    _check_kinds(query)
     words = (query.text or "").strip()
     _check_words(words)
     if query.k < 1:
@@ -112,6 +135,30 @@ def check_query(query: Query) -> None:
     _check_combination(query, words)
     check_filters(query.filters)
     check_patient(query.patient)
+
+
+def _check_kinds(query: Query) -> None:
+    """Refuse a misspelt choice, which would otherwise ask another question without a word."""
+    for name, choices in _CHOICES.items():
+        if getattr(query, name) not in choices:
+            raise QueryRefused(
+                f"the query's {name} is {getattr(query, name)!r}, expected one of "
+                f"{', '.join(map(repr, choices))}; choose one",
+                code="query.bad_value",
+            )
+    for name, kinds in _KINDS.items():
+        value = getattr(query, name)
+        right = isinstance(value, kinds) and (name == "keep_own" or not isinstance(value, bool))
+        held = (*value, *value.values()) if isinstance(value, Mapping) else value
+        if isinstance(held, tuple | list):
+            right = right and all(isinstance(one, str) for one in held)
+        if not right:
+            raise QueryRefused(
+                f"the query's {name} is not of the type that `caselight.Query` names (found a "
+                f"{type(value).__name__}); an image is a Path, studies are a tuple of ids, and "
+                "filters map text to text",
+                code="query.bad_value",
+            )
 
 
 def _check_words(words: str) -> None:

@@ -9,6 +9,7 @@ Lucene computes it (k1 1.5, b 0.75).
 """
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
 import bm25s
@@ -27,7 +28,9 @@ _WORD = re.compile(r"\d+(?:\.\d+)+|[^\W_]+")
 
 def words_of(text: str) -> list[str]:
     """The words of a text, in order, without stop words."""
-    return [word for word in _WORD.findall(text.casefold()) if word not in STOP_WORDS]
+    # An accent may be written as a character of its own, and is no letter then.
+    folded = unicodedata.normalize("NFC", text.casefold())
+    return [word for word in _WORD.findall(folded) if word not in STOP_WORDS]
 
 
 class LexicalIndex:

@@ -25,6 +25,7 @@ from caselight.data.datasets.common import (
     Piece,
     Place,
     Source,
+    first_lines,
     known,
     matching,
     root_with,
@@ -59,8 +60,7 @@ def _locate(path: Path) -> Place | None:
         root = root_with(path, (name,), below=("brset", "BRSET", "1.0.1", "1.0.0"))
         if root is None:
             continue
-        with (root / name).open(encoding="utf-8-sig", errors="replace") as lines:
-            header = lines.readline(4096)
+        header, _ = first_lines(root / name)
         if "exam_eye" in header and "DR_ICDR" in header:
             return Place(root=root, version=version)
     return None

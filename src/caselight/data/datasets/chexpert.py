@@ -25,6 +25,7 @@ from caselight.data.datasets.common import (
     Piece,
     Place,
     Source,
+    first_lines,
     known,
     matching,
     root_with,
@@ -56,8 +57,7 @@ def _locate(path: Path) -> Place | None:
     if root is None:
         return None
     table = root / "train.csv" if (root / "train.csv").is_file() else root / "valid.csv"
-    with table.open(encoding="utf-8-sig", errors="replace") as lines:
-        header, first = lines.readline(4096), lines.readline(4096)
+    header, first = first_lines(table)
     if not header.startswith("Path,Sex,Age,Frontal/Lateral,AP/PA"):
         return None
     small = "-small/" in first or root.name.endswith("-small")

@@ -1,5 +1,6 @@
 """What every importer of a public dataset shares: its card, its layout, and its reading."""
 
+import hashlib
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -31,7 +32,7 @@ class Piece:
 
     def at(self, root: Path) -> Path | None:
         """Where it is, or None where it is missing."""
-        return next((root / name for name in self.names if (root / name).exists()), None)
+        return next((root / name for name in self.names if _stands(root, name)), None)
 
     def packed(self, root: Path) -> str | None:
         """The name of the archive it still sits in, or None."""
@@ -110,7 +111,7 @@ class Source:
         self.version = place.version
         self.n_rows = 0
         self.n_images = 0
-        """Pictures that the tables name and the copy holds."""
+        """Pictures that the tables name and the copy holds; in a check each counts once."""
         self.n_missing = 0
         """Pictures that the tables name and the copy lacks."""
         self.first_missing: list[str] = []
@@ -118,6 +119,7 @@ class Source:
         self._layout = layout
         self._spool = spool
         self._splits = splits
+        self._counted = Lookup()
         self._assign = assign
         self._counts: Counter[str] = Counter()
         self._inside = os.path.realpath(place.root).rstrip(os.sep) + os.sep
@@ -223,7 +225,8 @@ class Source:
                 code="data.path_outside",
             )
             return None
-        self.n_images += 1
+        named = hashlib.sha256(os.fsencode(key)).hexdigest()
+        self.n_images += self._splits is None or self._counted.put(named)
         image = SourceImage(
             path=path,
             name=found,
@@ -266,6 +269,11 @@ class Source:
         if self.n_missing:
             counts["images that the tables name and this copy lacks, left out"] = self.n_missing
         return [f"{what}: {count}" for what, count in sorted(counts.items())]
+
+
+def _stands(root: Path, name: str) -> bool:
+    """Whether a piece is there, and is a folder if its name ends in a slash, else a file."""
+    return (root / name).is_dir() if name.endswith("/") else (root / name).is_file()
 
 
 def known(**fields: Any) -> dict[str, Any]:
@@ -326,6 +334,15 @@ def root_with(path: Path, names: Sequence[str], *, below: Sequence[str] = ()) ->
         if any((folder / name).exists() for name in names):
             return folder
     return None
+
+
+def first_lines(table: Path) -> tuple[str, str]:
+    """How a table's first two lines start; empty where it cannot be opened."""
+    try:
+        with table.open(encoding="utf-8-sig", errors="replace") as lines:
+            return lines.readline(4096), lines.readline(4096)
+    except OSError:
+        return "", ""
 
 
 def incomplete(dataset: Dataset, place: Place, missing: Sequence[Piece]) -> DataError:

@@ -25,6 +25,7 @@ from caselight.data.datasets.common import (
     Piece,
     Place,
     Source,
+    first_lines,
     known,
     matching,
     root_with,
@@ -73,11 +74,8 @@ _EYES = {"left": ("Left", "L"), "right": ("Right", "R")}
 def _locate(path: Path) -> Place | None:
     below = ("ODIR-5K", "ODIR-5K/ODIR-5K")
     root = root_with(path, (_TABLE,))
-    if root is not None:
-        with (root / _TABLE).open(encoding="utf-8-sig", errors="replace") as lines:
-            ours = "Left-Fundus" in lines.readline(4096)
-        if ours:
-            return Place(root=root, version="kaggle")
+    if root is not None and "Left-Fundus" in first_lines(root / _TABLE)[0]:
+        return Place(root=root, version="kaggle")
     root = root_with(path, _SHEETS[:1], below=below)
     if root is None:
         # A name as plain as data.xlsx counts only beside the pictures.

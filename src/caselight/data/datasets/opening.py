@@ -44,6 +44,8 @@ class Check:
     """As published; None where not verified."""
     found: Counts
     """In this copy: studies with at least one picture or a text, and pictures on disk."""
+    readable: bool
+    """Whether every table could be read to its end; where not, `disagreements` says why."""
     missing_images: dict[str, int]
     """Part of the download to how many of its pictures are missing."""
     disagreements: tuple[Disagreement, ...]
@@ -53,7 +55,7 @@ class Check:
     split_counts: dict[str, int]
     """Units (images, or studies) in each split, whether or not their pictures are here."""
     split_digest: str
-    """SHA-256 over the sorted lines "unit<TAB>split"; "" where the tables could not be read."""
+    """SHA-256 over the sorted lines "unit<TAB>split"; "" where the tables are not `readable`."""
     split_frozen: str | None
     """What the digest of this version must be, where that is known exactly."""
 
@@ -61,7 +63,8 @@ class Check:
     def complete(self) -> bool:
         """Whether every needed piece, and every picture that the tables name, is here."""
         return (
-            not any(piece.needed for piece in self.missing)
+            self.readable
+            and not any(piece.needed for piece in self.missing)
             and not self.missing_images
             and bool(self.found.studies)
             and self.split_frozen in (None, self.split_digest)
@@ -170,12 +173,13 @@ def check_dataset(dataset: Dataset, path: Path, *, assign: Callable[[str], str])
             ),
             expected=dataset.expected.get(place.version, Counts()),
             found=Counts(studies=archive.n_studies, images=source.n_images),
+            readable=not broken,
             missing_images=dict(sorted(source.missing_by_folder.items())),
             disagreements=(*broken, *_disagreements(source, archive)),
             notes=tuple(source.notes()),
             split=dataset.split,
-            split_counts=splits.counts(),
-            split_digest=splits.digest(),
+            split_counts={} if broken else splits.counts(),
+            split_digest="" if broken else splits.digest(),
             split_frozen=dataset.split_digests.get(place.version),
         )
     splits.close()

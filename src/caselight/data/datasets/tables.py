@@ -50,8 +50,8 @@ def read_csv(
         delimiter: what stands between cells.
 
     Raises:
-        DataError: data.missing_column, data.truncated, data.empty_file; data.bad_row where quotes
-            are broken, since the rows after that cannot be told apart.
+        DataError: data.not_found, data.missing_column, data.truncated, data.empty_file;
+            data.bad_row where quotes are broken, since the rows after that cannot be told apart.
     """
     with _opened(path) as lines:
         reader = csv.reader(_whole_lines(lines, path), strict=True, delimiter=delimiter)
@@ -129,11 +129,17 @@ class Lookup:
 
 def _opened(path: Path) -> IO[str]:
     # surrogateescape keeps bytes that are not UTF-8 visible, so that one bad row refuses itself.
-    if path.suffix == ".gz":
-        return io.TextIOWrapper(
-            gzip.open(path), encoding="utf-8-sig", errors="surrogateescape", newline=""
-        )
-    return path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
+    try:
+        if path.suffix == ".gz":
+            return io.TextIOWrapper(
+                gzip.open(path), encoding="utf-8-sig", errors="surrogateescape", newline=""
+            )
+        return path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
+    except OSError as error:
+        raise DataError(
+            f"{path.name} cannot be opened ({error.strerror}); check the copy and its permissions",
+            code="data.not_found",
+        ) from None
 
 
 def _whole_lines(lines: IO[str], path: Path) -> Iterator[str]:
