@@ -107,3 +107,8 @@ def test_tests_have_no_network() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         assert ours.family == socket.AF_UNIX
+
+
+def test_the_door_opens_without_reading_torch_or_dicom() -> None:
+    """Nobody should wait for `--help`."""
+    assert not loaded_after("import caselight.cli.main") & {"torch", "transformers", "pydicom"}

@@ -138,8 +138,9 @@ def _read(
     shows_patient = _shows_patient(study_source)
     patient_key = store.pseudonym(patient)
     content = _content_digest(source, study_source)
-    digest = hashlib.sha256(f"{content}:{patient_key}".encode()).hexdigest()
-    if held is not None and held.source_digest == digest:
+    digest = _source_digest(content, patient_key)
+    limited = _source_digest(content, patient_key, limit=settings.max_pixels)
+    if held is not None and held.source_digest in (digest, limited):
         return _Outcome(
             known=True, rejected=held.rejected, shows_patient=shows_patient, notes=notes
         )
@@ -174,7 +175,9 @@ def _read(
         split=source.split or splits.get(patient_key) or assign_split(patient, settings),
         own_split=source.split is not None,
     )
-    again = Held(source_digest=digest, archive=origin, rejected=tuple(refused))
+    # A study that lost a picture to the limit is read again once the limit is another.
+    lost = any(rejected.code == "data.too_large" for rejected in refused)
+    again = Held(source_digest=limited if lost else digest, archive=origin, rejected=tuple(refused))
     return _Outcome(
         new=NewStudy(study=study, held=again, content_digest=content),
         known=held is not None,
@@ -251,6 +254,11 @@ def _content_digest(source: SourceStudy, expanded: SourceStudy) -> str:
         plain["path"] = files[image.path]
     text = json.dumps([FORMAT, said, sorted(files.values())], sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _source_digest(content: str, patient_key: str, *, limit: int | None = None) -> str:
+    said = f"{content}:{patient_key}" if limit is None else f"{content}:{patient_key}:{limit}"
+    return hashlib.sha256(said.encode()).hexdigest()
 
 
 def _patient(source: SourceStudy) -> str:

@@ -8,7 +8,6 @@ import typer
 
 from caselight.cli.common import AsJson, out, print_json
 from caselight.data.datasets import DATASETS, Check
-from caselight.loose import check_dataset
 from caselight.wire import VERSION
 
 app = typer.Typer(no_args_is_help=True, help="Public datasets in their official layouts.")
@@ -42,6 +41,8 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Say which version a copy is, what is missing in it, and its split's digest."""
+    from caselight.loose import check_dataset
+
     found = check_dataset(path, dataset=dataset)
     if as_json:
         said = {**asdict(found), "dataset_version": found.version, "complete": found.complete}

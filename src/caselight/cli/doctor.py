@@ -7,12 +7,13 @@ from rich.table import Table
 from rich.text import Text
 
 from caselight.cli.common import AsJson, out, print_json
-from caselight.doctor import examine
 from caselight.wire import VERSION
 
 
 def doctor(as_json: AsJson = False) -> None:
     """Say what is installed, which weights verify, which devices exist, and what to mend."""
+    from caselight.doctor import examine
+
     checks = examine()
     if as_json:
         said = [asdict(check) for check in checks]

@@ -17,7 +17,6 @@ from caselight.cli.common import (
 from caselight.config import read_config
 from caselight.data.embedding_files import SCHEMA
 from caselight.data.filters import parse_filters
-from caselight.data.loose_files import loose_texts
 from caselight.errors import UsageError
 from caselight.wire import VERSION
 
@@ -65,6 +64,7 @@ def embed(
     as_json: AsJson = False,
 ) -> None:
     """Write embeddings and codes of a home, or of any pictures and texts, with ids."""
+    from caselight.data.loose_files import loose_texts
     from caselight.home import Home
     from caselight.loose import embed_files
 

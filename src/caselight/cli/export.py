@@ -25,7 +25,6 @@ from caselight.cli.search import (
 from caselight.config import read_config
 from caselight.data.filters import parse_filters
 from caselight.data.new_files import refuse_existing
-from caselight.data.queries import parse_patient
 from caselight.errors import DataError, UsageError
 from caselight.export import read_result
 from caselight.types import Query
@@ -69,6 +68,7 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Search, and write the hits as a folder: contact sheet, thumbnails, table and JSON."""
+    from caselight.data.queries import parse_patient
     from caselight.home import Home as OpenHome
 
     if from_ is not None:

@@ -8,7 +8,6 @@ import typer
 from caselight.cli.common import AsJson, ConfigFile, Home, Overrides, out, print_json, progress
 from caselight.config import read_config
 from caselight.data.columns import parse_mapping
-from caselight.home import Home as OpenHome
 from caselight.types import IngestReceipt
 from caselight.wire import receipt_json
 
@@ -43,6 +42,8 @@ def ingest(
     """Bring studies into a home; what cannot be read exactly is refused with a reason."""
     settings = read_config(config, set_ or ())
     mapping = parse_mapping(map_ or ())
+    from caselight.home import Home as OpenHome
+
     with progress() as advance, OpenHome(home, config=settings, progress=advance) as place:
         receipt = place.ingest(path, mapping=mapping, dataset=dataset)
     if as_json:

@@ -23,7 +23,6 @@ from caselight.cli.common import (
 )
 from caselight.config import read_config
 from caselight.data.filters import parse_filters
-from caselight.data.queries import parse_patient
 from caselight.data.store import open_store
 from caselight.types import Query, SearchResult
 from caselight.wire import result_json
@@ -94,6 +93,7 @@ def search(
     as_json: AsJson = False,
 ) -> None:
     """Find the studies, images or reports nearest to words, a picture, or studies."""
+    from caselight.data.queries import parse_patient
     from caselight.device import best_device
     from caselight.engine import open_engine
     from caselight.indexing import indexed_model

@@ -97,6 +97,8 @@ def _open_dataset(dataset: Dataset, path: Path, mapping: Mapping[str, str]) -> S
 
 
 def _holds_dicom(file: Path) -> bool:
+    if not file.is_file():
+        return False  # A pipe would wait for ever.
     try:
         with file.open("rb") as opened:
             return is_dicom(opened.read(132))

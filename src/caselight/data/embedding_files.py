@@ -6,6 +6,7 @@ digest of the studies, and a digest over all of it. None needs pickle, and none 
 
 import hashlib
 import json
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -70,7 +71,7 @@ class Embedded:
 
 _UNREADABLE = (
     *(OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, RuntimeError),
-    *(MemoryError, zipfile.BadZipFile, zlib.error),
+    *(MemoryError, zipfile.BadZipFile, zlib.error, tokenize.TokenError, SyntaxError),
 )
 """What zipfile, NumPy and pyarrow raise, by kind of damage."""
 _COLUMNS = tuple(field.name for field in fields(EmbeddedRow))

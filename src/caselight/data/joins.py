@@ -21,6 +21,9 @@ CREATE TABLE report (
 _AFTER_IMAGES = "~"
 """Ranks reports behind the images of their study, whose ranks begin with digits."""
 
+_MOST_COUNTED = 9
+"""Studies of one accession number beyond this are not counted: some sets give all the same."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundReport:
@@ -70,9 +73,9 @@ class Joins:
 
         A report goes to the study with images that it names; else to the one study whose images
         have its accession number; else to the one whose UID or accession number is the stem of
-        its file's name. An accession number joins no two patients. A report whose accession number
-        several studies have is refused. One that matches nothing is a study of words alone, by the
-        study UID it has, else by its path.
+        its file's name. An accession number or a file's name joins no two patients. A report whose
+        accession number several studies have is refused. One that matches nothing is a study of
+        words alone, by the study UID it has, else by its path.
 
         Returns:
             Reports without a header and without a match: nobody knows which names they hold.
@@ -85,10 +88,11 @@ class Joins:
             stem = PurePath(place).stem
             found = self._studies(study, accession, stem, patient)
             if len(found) > 1:
+                count = f"{len(found)} or more" if len(found) == _MOST_COUNTED else str(len(found))
                 self._spool.reject(
                     place,
                     code="data.ambiguous_report",
-                    reason=f"the report's accession number belongs to {len(found)} studies with "
+                    reason=f"the report's accession number belongs to {count} studies with "
                     "images; write the study's UID into the report, or name its file by it",
                 )
                 continue
@@ -112,18 +116,18 @@ class Joins:
         self, study: str | None, accession: str | None, stem: str, patient: str | None
     ) -> list[str]:
         """The studies with images that a report may belong to: by the first key that fits any."""
-        for column, key in (
-            ("study", study),
-            ("accession", accession),
-            ("study", stem),
-            ("accession", _key(stem)),
+        for column, key, guessed in (
+            ("study", study, False),
+            ("accession", accession, True),
+            ("study", stem, True),
+            ("accession", _key(stem), True),
         ):
             # One patient is checked by the spool where the study is named, and here where it is
-            # only guessed from a number.
-            of_patient = "" if column == "study" else " AND ?2 IN ('', patient)"
+            # only guessed from a number or from what the file is called.
+            of_patient = " AND ?2 IN ('', patient)" if guessed else ""
             found = self._database.execute(
                 f"SELECT DISTINCT study FROM imaged WHERE {column} = ?1{of_patient}"  # noqa: S608
-                " LIMIT 9",
+                f" LIMIT {_MOST_COUNTED}",
                 (key, patient or "") if of_patient else (key,),
             ).fetchall()
             if key and found:

@@ -234,14 +234,16 @@ def _without_marks(found: re.Match[str]) -> str:
 
 def _take(tokens: list[_Token], text: str) -> None:
     """Mark the tokens that are names, until no neighbour of a name is left."""
-    open_ones = [i for i, token in enumerate(tokens) if token.people or token.initial_of]
-    while True:
-        found = [i for i in open_ones if _is_name(tokens, i, text)]
-        if not found:
-            return
+    open_ones = {i for i, token in enumerate(tokens) if token.people or token.initial_of}
+    asked = set(open_ones)
+    while asked:
+        found = [i for i in asked if _is_name(tokens, i, text)]
         for i in found:
             tokens[i].taken = True
-        open_ones = [i for i in open_ones if not tokens[i].taken]
+        open_ones.difference_update(found)
+        # Only what looks at a token just taken can change, so that a long row of initials takes no
+        # longer than any other words: see `_is_name` and `_eponym` for how far each looks.
+        asked = {j for i in found for j in (i - 2, i - 1, i + 1)} & open_ones
 
 
 def _is_name(tokens: list[_Token], i: int, text: str) -> bool:

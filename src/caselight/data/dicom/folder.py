@@ -30,12 +30,19 @@ class DicomFolder(SpooledArchive):
 
 
 def archive_files(folder: Path) -> Iterator[Path]:
-    """Files below a folder in order of path; hidden ones and DICOMDIR are passed over."""
-    for place, folders, files in os.walk(folder):
+    """Files below a folder in order of path; hidden ones and DICOMDIR are passed over.
+
+    Folders that are not entered come too, so that nothing is lost in silence: links in their place,
+    and those that cannot be opened at the end.
+    """
+    closed: list[str] = []
+    for place, folders, files in os.walk(folder, onerror=lambda e: closed.append(e.filename)):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (link for name in folders if (link := Path(place) / name).is_symlink())
         for name in sorted(files):
             if not name.startswith(".") and name != "DICOMDIR":
                 yield Path(place) / name
+    yield from map(Path, sorted(closed))
 
 
 def open_dicom_folder(folder: Path) -> DicomFolder:
@@ -76,10 +83,12 @@ class _Reader:
         try:
             if not os.path.realpath(path).startswith(self._inside):
                 raise DataError(  # noqa: TRY301 (one way to refuse a file)
-                    "the file is a link that leads outside of the folder; copy the file itself",
+                    "links that lead outside of the folder are not followed; copy what it leads to",
                     code="data.path_outside",
                 )
-            if path.stem.casefold() in _NO_REPORTS:
+            if path.is_dir():
+                self._pass_over(path)
+            elif path.stem.casefold() in _NO_REPORTS:
                 self._counts["files left out, named as a README is"] += 1
             elif path.suffix.lower() in REPORT_SUFFIXES:
                 text = read_report_file(path)
@@ -101,6 +110,14 @@ class _Reader:
             )
         notes = [f"{what}: {count}" for what, count in sorted(self._counts.items()) if count]
         return DicomFolder(self._spool, n_rows=self._n_files, notes=notes)
+
+    def _pass_over(self, folder: Path) -> None:
+        """Count a link to a folder that is read in its own place; refuse a folder that is shut."""
+        if not folder.is_symlink():
+            raise DataError(
+                "the folder cannot be opened; give permission to read it", code="data.not_found"
+            )
+        self._counts["links to folders left out, since these are read in their own place"] += 1
 
     def _take_dicom(self, path: Path, place: str) -> None:
         facts = read_facts(path)

@@ -1,6 +1,5 @@
 """Where the slices of a file lie, from its header or from its frames' functional groups."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,8 @@ from caselight.data.dicom.headers import header_text, items_of
 
 _ORIENTATION = ("PlaneOrientationSequence", "ImageOrientationPatient", 6)
 _POSITION = ("PlanePositionSequence", "ImagePositionPatient", 3)
+_FARTHEST = 1e6
+"""Millimetres: beyond a kilometre a place is damage, and sums of such numbers overflow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +69,10 @@ def _first(groups: Sequence[Dataset], sequence: str, keyword: str, n: int) -> An
 
 
 def _numbers(dataset: Dataset, keyword: str, n: int) -> Any:
-    """So many finite numbers, or None."""
+    """So many numbers that can be a place or a direction, or None."""
     try:
         parts = tuple(float(part) for part in (header_text(dataset, keyword) or "").split("\\"))
     except ValueError:
         return None
-    return parts if len(parts) == n and all(map(math.isfinite, parts)) else None
+    # A comparison with what is no number is false.
+    return parts if len(parts) == n and all(abs(part) <= _FARTHEST for part in parts) else None

@@ -58,12 +58,15 @@ def expand(source: SourceStudy, settings: IngestSettings) -> Expanded:
     units: list[tuple[int, tuple[SourceImage, ...]]] = []
     members: dict[str, Member] = {}
     rejected: list[Rejected] = []
+    known = set(source.names)
     for position, image in enumerate(source.images):
         try:
             facts = _facts(image)
             if facts is None:
                 units.append((position, (image,)))
                 continue
+            # A file that is refused still tells who is meant.
+            known.update(facts.names, facts.ids)
             _check(image.path, facts, settings)
             key = facts.sop_uid or f"file {position}"
             if not _is_copy(image, members.get(key), notes):
@@ -81,13 +84,12 @@ def expand(source: SourceStudy, settings: IngestSettings) -> Expanded:
     for facts in headers:
         tell(facts, notes)
     settled = settle_study(source, headers, settings.trust, notes)
-    known = {name for facts in headers for name in (*facts.names, *facts.ids)}
     units.sort(key=lambda unit: unit[0])
     return Expanded(
         source=replace(
             settled,
             images=tuple(picture for _, unit in units for picture in unit),
-            names=tuple(sorted(known.union(source.names))),
+            names=tuple(sorted(known)),
         ),
         rejected=tuple(rejected),
         notes={what: count for what, count in notes.items() if count},
@@ -124,7 +126,8 @@ def _check(path: Path, facts: Facts, settings: IngestSettings) -> None:
             "reader sees; export the presentation image, or set ingest.for_processing=keep",
             code="data.for_processing",
         )
-    if facts.n_frames > 1 and facts.n_frames > path.stat().st_size:
+    # A file that has vanished since is refused when it is read.
+    if facts.n_frames > 1 and path.is_file() and facts.n_frames > path.stat().st_size:
         raise DataError(
             f"the header promises {facts.n_frames} frames and the file has fewer bytes; copy it "
             "again from its source",

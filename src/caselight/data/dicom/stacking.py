@@ -145,7 +145,10 @@ def _windows(
     member: Member, label: str | None, frame: int | None, settings: IngestSettings
 ) -> Iterator[SourceImage]:
     """One slice, in each window where its values are Hounsfield units."""
-    windows: Sequence[Window | None] = settings.ct_windows if member.facts.hounsfield else ()
+    windows: Sequence[Window | None] = ()
+    if member.facts.hounsfield:
+        # A window named twice is one picture, not two of one name.
+        windows = tuple(dict.fromkeys(settings.ct_windows))
     for window in windows or (None,):
         parts = [] if frame is None else [str(frame + 1)]
         parts += [] if window is None else [window]
