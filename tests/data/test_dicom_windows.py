@@ -22,7 +22,13 @@ from tests.data import broken
 
 RAMP = broken.RAMP
 DEEP = np.arange(-96, 96, dtype=np.int16).reshape(12, 16) * 20
-CT: dict[str, Any] = {"Modality": "CT", "RescaleSlope": 1, "RescaleIntercept": -1024}
+CT_CLASS, SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.7"
+CT: dict[str, Any] = {
+    "SOPClassUID": CT_CLASS,
+    "Modality": "CT",
+    "RescaleSlope": 1,
+    "RescaleIntercept": -1024,
+}
 
 pictures = arrays(np.int16, (5, 6))
 windows = st.tuples(
@@ -147,6 +153,7 @@ def test_ct_windows_are_the_formula_in_hounsfield_units(window: Any, tmp_path: P
     [
         {"Modality": "MR"},
         {"Modality": None},
+        {"SOPClassUID": SECONDARY_CAPTURE},
         {"RescaleType": "US"},
         {"RescaleType": "Z_EFF"},
         {"RescaleSlope": None, "RescaleIntercept": None},
@@ -165,6 +172,8 @@ def test_a_ct_window_needs_hounsfield_units(change: dict[str, Any], tmp_path: Pa
     assert caught.value.code == "data.not_hounsfield"
     said = shown(tmp_path, DEEP, "lung", **CT, RescaleType="HU")
     assert np.array_equal(said, shown(tmp_path, DEEP, "lung", **CT))
+    captured = CT | {"SOPClassUID": SECONDARY_CAPTURE, "RescaleType": "HU"}
+    assert np.array_equal(said, shown(tmp_path, DEEP, "lung", **captured))
 
 
 def test_a_voi_lut_comes_before_a_window(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ _LABELS = (
     r"(?:referred|requested|ordered|typed|validated|reviewed|reported|read|interpreted|performed)"
     r" (?:by|on)",
     r"radiologist|physician|provider|doctor|consultant|resident|fellow|technologist|operator|"
-    r"transcriptionist|pcp|cc|copies to|copy to",
+    r"transcriptionist|pcp|copies to|copy to",
     r"(?:study|exam|examination|report|service|procedure|order|visit|scan|dictation|birth|"
     r"transcription|signature|admission) ?(?:date|time)(?: ?(?:/|and|&) ?time)?",
     r"date(?: of (?:study|exam|examination|service|procedure|report|visit|dictation))?|time|"

@@ -7,6 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
+from pydicom.uid import (
+    CTImageStorage,
+    EnhancedCTImageStorage,
+    LegacyConvertedEnhancedCTImageStorage,
+)
 
 from caselight.data.dicom.groups import FrameGroups
 from caselight.data.dicom.headers import header_text
@@ -33,6 +38,7 @@ Source: presets in common use; lung and soft tissue as in the OHIF viewer, bone 
 "Windowing (CT)".
 """
 GREY_TAGS = (
+    "SOPClassUID",
     "Modality",
     "ImageType",
     "RescaleSlope",
@@ -50,6 +56,7 @@ GREY_TAGS = (
     "DoubleFloatPixelPaddingValue",
     "DoubleFloatPixelPaddingRangeLimit",
 )
+_CT_CLASSES = (CTImageStorage, EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage)
 _WIDEST_TABLE = 1 << 17
 """Where the values span no more than this, each is mapped once and then looked up."""
 Values = NDArray[np.float64]
@@ -70,15 +77,17 @@ class _Rescale:
 def has_hounsfield_units(header: Dataset, groups: FrameGroups) -> bool:
     """Whether rescaled values are Hounsfield units: CT, rescaled, and called nothing else.
 
-    A CT whose header names no unit has Hounsfield units (PS3.3 C.8.2.1); a localizer is a
-    projection and has none.
+    A picture of a CT class whose header names no unit has Hounsfield units (PS3.3 C.8.2.1); of any
+    other class, a secondary capture say, it must name them. A localizer is a projection and has
+    none.
     """
     unit = _unit(groups)
+    said = unit == "HU" or (unit is None and header_text(header, "SOPClassUID") in _CT_CLASSES)
     named = header_text(header, "ImageType") or ""
     kind = named.upper().replace("'", "").strip("[]").replace(", ", "\\").split("\\")
     return (
         (header_text(header, "Modality") or "").upper() == "CT"
-        and (unit in (None, "HU"))
+        and said
         and "LOCALIZER" not in kind[2:3]
         and _has_modality_lut(groups)
     )
