@@ -221,9 +221,9 @@ def files(found: dict[str, Any]) -> list[str]:
         f"{outcomes['refused']} refused. Stored values are compared with gdcm, dcmtk and pydicom, "
         "and the picture as shown with dcmtk's own rendering, on a scale of 255. Files that "
         f"differ from every other decoder, or from one without an explanation: "
-        f"**{len(wrong)}**. Thumbnails in order of the table: "
-        "[dicom-files.png](../images/dicom-files.png). No samples of dcmtk's or Orthanc's own were "
-        "at hand: their packages install none.",
+        f"**{len(wrong)}**. No samples of dcmtk's or Orthanc's own were at hand.",
+        "",
+        "![Thumbnails of the files decoded](../images/dicom-files.png)",
         "",
         f"Versions: {versions}.",
         "",
