@@ -1,10 +1,12 @@
 """Hybrid search against each half alone: codes, BM25, and both by rank fusion.
 
-A text query must not be a text that is in the gallery. On medpix2 the query is the impression (or
-the indication) of a case, and the gallery's texts are its captions and findings. On ieee8023 a
-case has one note, so the query is the note's last sentence, and the gallery's text is the rest of
-it. Both halves search the same texts; the codes see the pictures as well. Relevant is the query's
-own case: the same study on medpix2, the same patient on ieee8023, whose films share a note.
+A text query is taken out of the gallery, yet some cases say the same in two places: how many
+queries still stand there word for word is counted and shown. On medpix2 the query is the
+impression (or the indication) of a case, and the gallery's texts are its captions and findings.
+On ieee8023 a case has one note, so the query is the note's last sentence, and the gallery's text
+is the rest of it. Both halves search the same texts; the codes see the pictures as well. Relevant
+is the query's own case: the same study on medpix2, the same patient on ieee8023, whose films
+share a note.
 
 What this favours: query and text have one author, who repeats words. That is kind to BM25.
 """
