@@ -127,8 +127,10 @@ def phantoms(shortcuts: dict[str, Any], reading: dict[str, Any]) -> list[str]:
         "### Read blind",
         "",
         f"benchmarks/blind_reading.py: {reading['films']} frontal films with {reading['findings']} "
-        "findings, taken from an archive as it comes and read one after the other by a "
+        "findings, taken from an archive as it comes and read in batches of four by a "
         "vision-language model that was given the films alone; no radiologist has read them. "
+        "The scorer's list of synonyms was completed with the readings at hand, no reading was "
+        "changed. "
         f"Findings named with their side: **{100 * reading['named_with_side']:.0f} %**; films "
         f"read wholly right: {100 * reading['films_wholly_right']:.0f} %; normal films called "
         f"normal: {reading['normal_films_right']} of {reading['normal_films']}; findings named "

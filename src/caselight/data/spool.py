@@ -59,7 +59,8 @@ class Spool:
     def __init__(self) -> None:
         # An empty name is SQLite's own temporary database: on disk once it outgrows a small cache,
         # without a name that could be left behind.
-        self.database = sqlite3.connect("", isolation_level=None)
+        # What is forgotten is closed by the thread that collects it, a decoding one perhaps.
+        self.database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         """Open to tables of whoever fills the spool."""
         self.database.executescript(_SCHEMA)
         self._rejected: list[tuple[Rejected, int | None]] = []

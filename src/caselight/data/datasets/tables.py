@@ -93,7 +93,8 @@ class Lookup:
 
     def __init__(self) -> None:
         # An empty name is SQLite's own temporary database, gone when it is closed.
-        self._database = sqlite3.connect("", isolation_level=None)
+        # What is forgotten is closed by the thread that collects it, a decoding one perhaps.
+        self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._database.executescript(
             "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
             "CREATE TABLE pair (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
