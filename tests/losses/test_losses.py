@@ -10,34 +10,82 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from caselight.losses import LOSSES, bit_balance, infonce, quantization
+from caselight.losses import (
+    LOSSES,
+    asymmetric,
+    bit_balance,
+    bit_independence,
+    distillation,
+    djsrh,
+    greedy_penalty,
+    infonce,
+    intra_modal,
+    jdsh,
+    margin,
+    quantization,
+    ucch,
+)
+from tests.losses.cases import batches, eye, seeds, units
 
 TAKEN: dict[str, Callable[[Tensor, Tensor], dict[str, Tensor]]] = {
     "infonce": lambda image, text: infonce(
         F.normalize(image, dim=1), F.normalize(text, dim=1), eye(len(image)), temperature=0.1
     ),
+    "intra_modal": lambda image, text: intra_modal(
+        F.normalize(image, dim=1), F.normalize(text, dim=1), eye(len(image)), temperature=0.1
+    ),
+    "margin": lambda image, text: margin(
+        F.normalize(image, dim=1), F.normalize(text, dim=1), eye(len(image)), margin=0.2, scale=2.0
+    ),
+    "asymmetric": lambda image, text: asymmetric(image, text, eye(len(image)), temperature=0.1),
+    "distillation": lambda image, text: distillation(
+        image, text, *_of_rows(image, text), temperature=0.2, teacher_temperature=0.1
+    ),
     "quantization": quantization,
     "bit_balance": bit_balance,
+    "bit_independence": bit_independence,
+    "greedy_penalty": greedy_penalty,
+    "djsrh": lambda image, text: djsrh(
+        image,
+        text,
+        *_of_rows(image, text),
+        image_share=0.6,
+        second_order=0.4,
+        stretch=1.5,
+        intra_weight=0.1,
+    ),
+    "jdsh": lambda image, text: jdsh(
+        image,
+        text,
+        *_of_rows(image, text),
+        image_share=0.5,
+        text_share=0.1,
+        unlike_cutoff=1.0,
+        alike_cutoff=1.0,
+        unlike_weight=0.1,
+        alike_weight=0.2,
+        stretch=1.4,
+        intra_weight=0.1,
+    ),
+    "ucch": lambda image, text: ucch(
+        image,
+        text,
+        eye(len(image)),
+        temperature=0.9,
+        margin=0.2,
+        shift=1.0,
+        contrast_share=0.7,
+    ),
 }
 """Every loss of the table, as a function of two batches."""
 
-seeds = st.integers(0, 10_000)
 
-
-def eye(n: int) -> Tensor:
-    return torch.eye(n, dtype=torch.bool)
-
-
-def batches(seed: int, *, n: int = 6, width: int = 8) -> tuple[Tensor, Tensor]:
-    """Two batches in -1..1, f64[n, width]."""
-    generator = torch.Generator().manual_seed(seed)
-    both = torch.rand((2, n, width), generator=generator, dtype=torch.float64) * 1.8 - 0.9
-    return both[0], both[1]
-
-
-def units(seed: int, *, n: int = 6) -> tuple[Tensor, Tensor]:
-    image, text = batches(seed, n=n)
-    return F.normalize(image, dim=1), F.normalize(text, dim=1)
+def _of_rows(image: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
+    """Float embeddings that go with their rows in any order, f64[B, 4], and stand a small step."""
+    uneven = torch.arange(1.0, 5.0, dtype=image.dtype)
+    rough = ((t.detach() > 0) * 2 - 1 for t in (image[:, :4], text[:, -4:]))
+    i, t = (F.normalize(bits * uneven, dim=1) for bits in rough)
+    return i, t
 
 
 def by_hand(image: Tensor, text: Tensor, same: Tensor, temperature: float) -> float:
@@ -68,6 +116,7 @@ def test_a_loss_returns_its_terms_by_name_and_teaches_both_sides(name: str) -> N
     terms[name].backward()  # type: ignore[no-untyped-call]
     for side in (image, text):
         assert side.grad is not None
+        assert bool(side.grad.isfinite().all())
         assert float(side.grad.abs().max()) > 0
 
 
@@ -87,6 +136,17 @@ def test_a_loss_does_not_depend_on_the_order_of_the_pairs(name: str, seed: int) 
     order = torch.randperm(len(image), generator=torch.Generator().manual_seed(seed))
     loss, shuffled = TAKEN[name](image, text)[name], TAKEN[name](image[order], text[order])[name]
     assert float(loss) == pytest.approx(float(shuffled), rel=1e-9)
+
+
+@pytest.mark.parametrize("name", list(TAKEN))
+@pytest.mark.parametrize("n", [2, 5])
+def test_a_batch_of_identical_rows_stays_finite(name: str, n: int) -> None:
+    one, other = batches(8, n=1)
+    image, text = (t.expand(n, -1).clone().requires_grad_() for t in (one, other))
+    loss = TAKEN[name](image, text)[name]
+    assert bool(loss.isfinite())
+    for gradient in torch.autograd.grad(loss, (image, text)):
+        assert bool(gradient.isfinite().all())
 
 
 @given(seeds, st.floats(0.05, 2.0), st.lists(st.integers(0, 3), min_size=2, max_size=7))
