@@ -1,6 +1,7 @@
 """A saved model comes back bit for bit, or not at all."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,21 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from caselight.config import Config
+from caselight.config import TRAINED, Config, TowerSettings
 from caselight.errors import ModelError
 from caselight.models import open_image_tower, open_text_tower
-from caselight.models.checkpoint import FILE, check_towers, load_checkpoint, save_checkpoint
+from caselight.models.checkpoint import (
+    FILE,
+    carry_towers,
+    check_towers,
+    load_checkpoint,
+    save_checkpoint,
+)
 from caselight.models.dual_encoder import DualEncoder
 from caselight.models.heads import Heads
 from caselight.models.image_toy import ToyImage
 from caselight.models.text_toy import ToyText
+from caselight.models.tower_files import save_tower
 
 CPU = torch.device("cpu")
 
@@ -83,8 +91,7 @@ def test_the_file_carries_settings_preprocessing_and_tokenizer(tmp_path: Path) -
     save(tmp_path)
     with safe_open(tmp_path / FILE, framework="pt") as file:
         said = {key: value for key, value in file.metadata().items() if key != "fingerprint"}
-    made_it = {"towers", "model", "loss", "train"}
-    assert json.loads(said["config"]) == config().model_dump(mode="json", include=made_it)
+    assert json.loads(said["config"]) == config().model_dump(mode="json", include=set(TRAINED))
     assert json.loads(said["tokenizer"]) == text_tower().tokenizer_json
     preprocess = image_tower().preprocess.settings()
     assert json.loads(said["preprocess"]) == json.loads(json.dumps(preprocess))
@@ -294,3 +301,98 @@ def test_other_towers_are_refused(
     with pytest.raises(ModelError) as refused:
         check_towers(model, **towers)
     assert refused.value.code == code
+
+
+# Nested widths, and towers that were trained for the model ------------------------------------
+
+
+def test_nested_codes_come_back_as_they_were_saved(tmp_path: Path) -> None:
+    settings = config(nested=True, rotation=True)
+    saved = save_checkpoint(
+        tmp_path, heads(settings=settings), settings, image=image_tower(), text=text_tower()
+    )
+    loaded = load_checkpoint(tmp_path)
+    assert loaded.bits == (16, 32)
+    for modality in ("image", "text"):
+        narrow, wide = (loaded.encode_codes(features(), modality, n).packed for n in (16, 32))
+        assert np.array_equal(narrow, wide[:, :2])
+        assert np.array_equal(wide, saved.encode_codes(features(), modality, 32).packed)
+
+
+def tuned_model(folder: Path, towers: Path) -> tuple[DualEncoder, Path]:
+    """A model over towers in files of another folder, one of them with weights of its own."""
+    image = open_image_tower(TowerSettings(image="toy-conv"), device=CPU)
+    with torch.no_grad():
+        next(image.module.parameters()).add_(1)
+    path = save_tower(image, towers)
+    values = {"image": f"file:{path}", "text": "toy"}
+    settings = config().model_copy(update={"towers": TowerSettings(**values)})
+    opened = open_image_tower(settings.towers, device=CPU)
+    return save_checkpoint(folder, heads(), settings, image=opened, text=text_tower()), path
+
+
+def test_towers_in_files_are_carried_into_the_folder(tmp_path: Path) -> None:
+    saved, path = tuned_model(tmp_path / "model", tmp_path / "towers")
+    carried = tmp_path / "model" / "towers" / path.name
+    assert carried.read_bytes() == path.read_bytes()
+    with safe_open(tmp_path / "model" / FILE, framework="pt") as file:
+        said = json.loads(file.metadata()["config"])
+    # By a path inside the folder, so that it may be anywhere.
+    assert said["towers"]["image"] == f"file:towers/{path.name}"
+    shutil.rmtree(tmp_path / "towers")
+    (tmp_path / "model").rename(tmp_path / "moved")
+    loaded = load_checkpoint(tmp_path / "moved")
+    assert loaded.fingerprint == saved.fingerprint
+    towers = loaded.config.towers
+    assert towers.image == f"file:{tmp_path / 'moved' / 'towers' / path.name}"
+    check_towers(loaded, image=open_image_tower(towers, device=CPU), text=text_tower())
+
+
+def test_the_folder_decides_nothing_about_a_model(tmp_path: Path) -> None:
+    one, other = (tuned_model(tmp_path / n, tmp_path / f"{n}-towers")[0] for n in ("a", "b"))
+    assert one.fingerprint == other.fingerprint
+
+
+def test_a_model_is_saved_again_where_it_lies_and_elsewhere(tmp_path: Path) -> None:
+    saved, path = tuned_model(tmp_path / "model", tmp_path / "towers")
+    image = open_image_tower(saved.config.towers, device=CPU)
+    for folder in (tmp_path / "model", tmp_path / "copy"):
+        again = save_checkpoint(
+            folder, saved.heads, load_checkpoint(tmp_path / "model").config, image=image,
+            text=text_tower(),
+        )  # fmt: skip
+        assert again.fingerprint == saved.fingerprint
+        assert [p.name for p in (folder / "towers").iterdir()] == [path.name]
+
+
+def test_a_tower_that_is_not_there_is_missed(tmp_path: Path) -> None:
+    settings = config().model_copy(
+        update={"towers": TowerSettings(image=f"file:{tmp_path / 'gone.safetensors'}", text="toy")}
+    )
+    with pytest.raises(ModelError) as refused:
+        carry_towers(settings, tmp_path / "model")
+    assert refused.value.code == "model.tower_missing"
+    assert not (tmp_path / "model" / FILE).exists()
+
+
+def test_towers_with_a_name_are_left_as_they_are(tmp_path: Path) -> None:
+    assert carry_towers(config(), tmp_path) == config()
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_interrupted_copy_leaves_no_half_tower(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(source: Path, target: Path) -> None:
+        target.write_bytes(source.read_bytes()[:100])
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.copyfile", killed)
+        with pytest.raises(KeyboardInterrupt):
+            tuned_model(tmp_path / "model", tmp_path / "towers")
+    assert not (tmp_path / "model" / FILE).exists()
+    saved, path = tuned_model(tmp_path / "model", tmp_path / "towers")
+    carried = tmp_path / "model" / "towers" / path.name
+    assert carried.read_bytes() == path.read_bytes()
+    assert load_checkpoint(tmp_path / "model").fingerprint == saved.fingerprint

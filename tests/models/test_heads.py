@@ -166,3 +166,78 @@ def test_a_feature_that_never_varied_in_training_does_not_drown_the_others() -> 
     new = features(1)
     new[:, 3] = 1.0
     assert float(fitted.standardise(new).abs().max()) < 1000
+
+
+# Nested widths and rotation ------------------------------------------------------------------
+
+
+def generators(tower: Tower, seed: int = 0) -> dict[int, torch.Generator]:
+    return {int(width): draws(seed + int(width)) for width in tower.code}
+
+
+def test_a_nested_code_is_the_beginning_of_the_widest() -> None:
+    fitted = made(bits=(16, 32, 48), nested=True).eval().image
+    x = features()
+    assert list(fitted.code) == ["48"]
+    widest = fitted.values(x, 48)
+    for n_bits in (16, 32, 48):
+        assert torch.equal(fitted.values(x, n_bits), widest[:, :n_bits])
+
+
+def test_without_nesting_every_width_has_values_of_its_own() -> None:
+    fitted = made().eval().image
+    x = features()
+    assert not torch.allclose(fitted.values(x, 16), fitted.values(x, 32)[:, :16])
+
+
+@pytest.mark.parametrize("nested", [True, False])
+def test_values_are_the_outputs_without_dropout(nested: bool) -> None:
+    fitted = made(nested=nested, dropout=0.0, input_dropout=0.0).eval().image
+    x = features()
+    outputs = fitted.outputs(x, generators(fitted))
+    assert set(outputs) == set(CODE)
+    for n_bits, value in outputs.items():
+        assert torch.equal(value, fitted.values(x, n_bits))
+
+
+def test_nested_outputs_have_one_dropout() -> None:
+    fitted = made(nested=True).image.train()
+    outputs = fitted.outputs(features(), generators(fitted))
+    assert torch.equal(outputs[16], outputs[32][:, :16])
+
+
+def test_a_nested_head_is_the_one_of_its_width() -> None:
+    alone, nested = weights(made()), weights(made(nested=True))
+    assert set(nested) == {name for name in alone if ".code.16." not in name}
+    assert all(torch.equal(alone[name], nested[name]) for name in nested)
+
+
+def test_a_rotation_begins_by_turning_nothing_and_draws_nothing() -> None:
+    plain, turned = made().eval(), made(rotation=True).eval()
+    for modality, width in (("image", 12), ("text", 10)):
+        x = features(width=width)
+        one, other = getattr(plain, modality), getattr(turned, modality)
+        assert other.embed.turn is None
+        for n_bits in CODE:
+            assert torch.allclose(one.values(x, n_bits), other.values(x, n_bits), atol=1e-6)
+
+
+def test_a_rotation_keeps_lengths_and_angles() -> None:
+    head = made(rotation=True, normalise_bits=False).eval().image.code["16"]
+    x = features()
+    before = head(x)
+    with torch.no_grad():
+        head.turn.copy_(torch.randn(16, 16, generator=draws(1)))  # type: ignore[union-attr, operator]
+    after = head(x)
+    assert not torch.allclose(before, after, atol=0.1)
+    assert torch.allclose(before @ before.T, after @ after.T, rtol=1e-3, atol=1e-4)
+
+
+def test_only_the_skew_part_of_a_turn_turns() -> None:
+    head = made(rotation=True, normalise_bits=False).eval().image.code["16"]
+    x = features()
+    before = head(x)
+    even = torch.randn((16, 16), generator=draws(1))
+    with torch.no_grad():
+        head.turn.copy_(even + even.T)  # type: ignore[union-attr, operator]
+    assert torch.allclose(before, head(x), atol=1e-6)

@@ -33,8 +33,19 @@ def minilm() -> TextTower:
 
 
 def test_the_toy_towers_keep_what_towers_promise() -> None:
-    check_image_tower(image_tower("toy"))
-    check_text_tower(text_tower("toy"))
+    for name in ("toy", "toy-conv"):
+        check_image_tower(image_tower(name))
+    for name in ("toy", "toy-embedding"):
+        check_text_tower(text_tower(name))
+
+
+def test_the_toy_towers_with_weights_draw_the_same_ones_each_time() -> None:
+    torch.manual_seed(3)
+    state = torch.get_rng_state()
+    one, two = image_tower("toy-conv"), image_tower("toy-conv")
+    assert one.digest == two.digest == state_digest(one.module)
+    assert text_tower("toy-embedding").digest == text_tower("toy-embedding").digest
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_the_toy_image_tower_sees_light_where_it_is() -> None:
@@ -55,17 +66,15 @@ def test_the_toy_text_tower_counts_words_up_to_its_limit() -> None:
     assert tower.count_cut(["a " * 8, "a " * 9, ""]) == 1
 
 
-@pytest.mark.parametrize("name", ["toy", "efficientnet-lite0"])
+@pytest.mark.parametrize("name", IMAGE_TOWERS)
 def test_image_towers_in_the_table_open_under_their_name(name: str) -> None:
-    assert set(IMAGE_TOWERS) == {"toy", "efficientnet-lite0"}
     tower = image_tower(name, trim=0.25)
     assert tower.name == name
     assert tower.preprocess.trim_fraction == 0.25
 
 
-@pytest.mark.parametrize("name", ["toy", "minilm-l6"])
+@pytest.mark.parametrize("name", TEXT_TOWERS)
 def test_text_towers_in_the_table_open_under_their_name(name: str) -> None:
-    assert set(TEXT_TOWERS) == {"toy", "minilm-l6"}
     tower = text_tower(name, max_tokens=99)
     assert (tower.name, tower.max_tokens) == (name, 99)
 
@@ -114,12 +123,11 @@ def test_a_long_text_is_cut_and_counted(minilm: TextTower) -> None:
     assert torch.allclose(features[0], features[1], atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["efficientnet-lite0", "minilm-l6"])
+@pytest.mark.parametrize("name", ["efficientnet-lite0", "toy-conv", "minilm-l6", "toy-embedding"])
 def test_towers_are_frozen(name: str) -> None:
     tower: Any = image_tower(name) if name in IMAGE_TOWERS else text_tower(name)
-    module = getattr(tower, "_network", None) or tower._model
-    assert not module.training
-    assert not any(p.requires_grad for p in module.parameters())
+    assert not any(m.training for m in tower.module.modules())
+    assert not any(p.requires_grad for p in tower.module.parameters())
 
 
 def test_a_file_is_verified_against_its_digest(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,17 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from caselight.config import Config
+from caselight.config import TRAINED, Config
 from caselight.errors import ConfigError, ModelError
 from caselight.models.dual_encoder import DualEncoder, TowerIdentity
 from caselight.models.heads import Heads
+from caselight.models.tower_files import PREFIX
 from caselight.models.towers import ImageTower, TextTower
 
 FORMAT = "caselight-model-1"
 FILE = "model.safetensors"
+TOWERS = "towers"
+"""Folder of a model that holds the towers trained for it."""
 
 
 def image_identity(tower: ImageTower) -> TowerIdentity:
@@ -45,12 +49,17 @@ def text_identity(tower: TextTower) -> TowerIdentity:
 def save_checkpoint(
     folder: Path, heads: Heads, config: Config, *, image: ImageTower, text: TextTower
 ) -> DualEncoder:
-    """Write a model into a folder, in one step, and return it with its fingerprint."""
+    """Write a model into a folder, in one step, and return it with its fingerprint.
+
+    Towers opened from files are copied into the folder first, named by their digests: a model
+    needs nothing from outside it but its base towers.
+    """
+    config = carry_towers(config, folder)
     tensors = {name: t.contiguous() for name, t in heads.state_dict().items()}
     said = {
         "format": FORMAT,
         # What is searched or scored later does not belong to a model.
-        "config": config.model_dump(mode="json", include={"towers", "model", "loss", "train"}),
+        "config": config.model_dump(mode="json", include=set(TRAINED)),
         "image_tower": _plain(image_identity(image)),
         "text_tower": _plain(text_identity(text)),
         "preprocess": image.preprocess.settings(),
@@ -62,7 +71,7 @@ def save_checkpoint(
     staged = folder / f".{FILE}-{secrets.token_hex(4)}"
     staged.write_bytes(save(tensors, metadata={**header, "fingerprint": fingerprint}))
     os.replace(staged, folder / FILE)  # noqa: PTH105 - the word says that it is atomic
-    return _encoder(heads, said, fingerprint)
+    return _encoder(heads, said, fingerprint, folder)
 
 
 def load_checkpoint(folder: Path) -> DualEncoder:
@@ -118,7 +127,35 @@ def load_checkpoint(folder: Path) -> DualEncoder:
             f"{path} holds other weights than its settings ask for "
             f"({str(error).splitlines()[0]}); train again"
         ) from None
-    return _encoder(heads, said, fingerprint)
+    return _encoder(heads, said, fingerprint, path.parent)
+
+
+def carry_towers(config: Config, folder: Path) -> Config:
+    """Copy the tower files of some settings into a model's folder; the settings that name them.
+
+    Raises:
+        ModelError: `model.tower_missing` when a file is not there.
+    """
+    changed: dict[str, str] = {}
+    for name in ("image", "text"):
+        said: str = getattr(config.towers, name)
+        if not said.startswith(PREFIX):
+            continue
+        path = Path(said.removeprefix(PREFIX))
+        target = folder / TOWERS / path.name
+        if not target.is_file():
+            if not path.is_file():
+                raise ModelError(
+                    f"there is no tower at {path}; name a file that the tuning wrote, as "
+                    f"{PREFIX}PATH",
+                    code="model.tower_missing",
+                )
+            target.parent.mkdir(parents=True, exist_ok=True)
+            staged = target.with_name(f".{target.name}-{secrets.token_hex(4)}")
+            shutil.copyfile(path, staged)
+            staged.replace(target)
+        changed[name] = f"{PREFIX}{TOWERS}/{path.name}"
+    return config.model_copy(update={"towers": config.towers.model_copy(update=changed)})
 
 
 def check_towers(model: DualEncoder, *, image: ImageTower, text: TextTower) -> None:
@@ -143,12 +180,20 @@ def check_towers(model: DualEncoder, *, image: ImageTower, text: TextTower) -> N
             )
 
 
-def _encoder(heads: Heads, said: dict[str, Any], fingerprint: str) -> DualEncoder:
+def _encoder(heads: Heads, said: dict[str, Any], fingerprint: str, folder: Path) -> DualEncoder:
+    config = Config.from_mapping(said["config"])
+    inside = {
+        name: f"{PREFIX}{folder / found.removeprefix(PREFIX)}"
+        for name in ("image", "text")
+        for found in [getattr(config.towers, name)]
+        if found.startswith(PREFIX)
+    }
+    config = config.model_copy(update={"towers": config.towers.model_copy(update=inside)})
     heads.eval()
     heads.requires_grad_(requires_grad=False)
     return DualEncoder(
         heads=heads,
-        config=Config.from_mapping(said["config"]),
+        config=config,
         image_tower=TowerIdentity(**said["image_tower"]),
         text_tower=TowerIdentity(**said["text_tower"]),
         fingerprint=fingerprint,

@@ -76,7 +76,7 @@ class DualEncoder:
         self.check_bits(n_bits)
         tower = self._tower(modality)
         with torch.inference_mode():
-            x = tower.code[str(n_bits)](tower.standardise(torch.from_numpy(features)))
+            x = tower.values(tower.standardise(torch.from_numpy(features)), n_bits)
             return torch.tanh(self.config.loss.sharpness_end * x).numpy()
 
     def encode_codes(self, features: NDArray[np.float32], modality: Modality, n_bits: int) -> Codes:

@@ -1,6 +1,7 @@
 """The trained part: small heads over frozen features."""
 
 import math
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,7 @@ class Head(nn.Module):
         n_out: width of the space.
         settings: hidden width and dropout.
         normalise: batch-normalise the output, so that every bit is on about half of the time.
+        rotate: turn the output by a rotation that is learned, at first by none.
         generator: decides the initial weights.
     """
 
@@ -30,6 +32,7 @@ class Head(nn.Module):
         *,
         settings: ModelSettings,
         normalise: bool,
+        rotate: bool = False,
         generator: torch.Generator,
     ) -> None:
         super().__init__()
@@ -37,6 +40,8 @@ class Head(nn.Module):
         self.hidden = _empty_linear(n_in, settings.hidden_dim)
         self.out = _empty_linear(settings.hidden_dim, n_out)
         self.norm = nn.BatchNorm1d(n_out, affine=False) if normalise else None
+        # Skew-symmetric parts of it make a rotation; 0 turns nothing.
+        self.turn = nn.Parameter(torch.zeros(n_out, n_out)) if rotate else None
         self._dropout = settings.dropout
         self._input_dropout = settings.input_dropout
         for layer in (self.hidden, self.out):
@@ -49,6 +54,8 @@ class Head(nn.Module):
         x = _dropout(features, self._input_dropout, generator)
         x = _dropout(F.gelu(self.hidden(x)), self._dropout, generator)
         out: Tensor = self.out(x)
+        if self.turn is not None:
+            out = out @ torch.matrix_exp(self.turn - self.turn.T)
         if self.norm is not None:
             out = self.norm(out)
         return out
@@ -73,18 +80,47 @@ class Tower(nn.Module):
             normalise=False,
             generator=torch.Generator().manual_seed(base),
         )
+        hashing = settings.model_copy(
+            update={"dropout": settings.hash_dropout, "input_dropout": settings.hash_input_dropout}
+        )
         self.code = nn.ModuleDict(
             {
                 str(n_bits): Head(
                     n_in,
                     n_bits,
-                    settings=settings,
+                    settings=hashing,
                     normalise=settings.normalise_bits,
+                    rotate=settings.rotation,
                     generator=torch.Generator().manual_seed(base + n_bits),
                 )
-                for n_bits in settings.bits
+                for n_bits in (settings.bits[-1:] if settings.nested else settings.bits)
             }
         )
+        self.bits = settings.bits
+        self.nested = settings.nested
+
+    def values(self, features: Tensor, n_bits: int) -> Tensor:
+        """What the bits of one width are the signs of, f32[B, n_bits], of standardised features."""
+        name = str(n_bits) if str(n_bits) in self.code else str(max(map(int, self.code)))
+        values: Tensor = self.code[name](features)
+        return values[:, :n_bits]
+
+    def outputs(
+        self, features: Tensor, generators: Mapping[int, torch.Generator]
+    ) -> dict[int, Tensor]:
+        """As `values`, in training, for every width.
+
+        Args:
+            features: f32[B, n_in], standardised.
+            generators: dropout of each head, by its own width.
+        """
+        made = {
+            int(width): head(features, generators[int(width)]) for width, head in self.code.items()
+        }
+        widest = made[max(made)]
+        return {
+            n_bits: made[n_bits] if n_bits in made else widest[:, :n_bits] for n_bits in self.bits
+        }
 
     def fit_scale(self, features: Tensor) -> None:
         """Set mean and spread of the features from the training pairs, f32[N, n_in].

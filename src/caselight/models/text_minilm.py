@@ -31,4 +31,4 @@ class MiniLM(TransformerText):
         verify_file(folder / "model.safetensors", WEIGHTS_SHA256, name=self.name)
         verify_file(folder / "tokenizer.json", TOKENIZER_SHA256, name=f"{self.name}'s tokenizer")
         super().__init__(str(folder), max_tokens=max_tokens, device=device, digest=WEIGHTS_SHA256)
-        self.name = "minilm-l6"
+        self.name = self.base = "minilm-l6"

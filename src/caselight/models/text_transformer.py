@@ -4,11 +4,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from caselight.errors import ModelError
-from caselight.models.towers import freeze, state_digest
-from caselight.models.transformer_files import load_transformer, missing, quiet_loading
+from caselight.models.towers import Stages, freeze, state_digest
+from caselight.models.transformer_files import (
+    layer_stages,
+    load_transformer,
+    missing,
+    quiet_loading,
+)
 
 
 class TransformerText:
@@ -37,26 +42,30 @@ class TransformerText:
                 f"the tokenizer of {source} has no tokenizer.json; save it as a fast tokenizer",
                 code="model.tower_missing",
             )
-        self.name = f"transformers:{source}"
+        self.name = self.base = f"transformers:{source}"
         self.dim = int(model.config.hidden_size)
         self.max_tokens = min(max_tokens, _positions(model, max_tokens))
         self.digest = digest or state_digest(model)
-        self._model = freeze(model).to(device)
+        self.module: nn.Module = freeze(model).to(device)
         self._device = device
         self._tokenizer = tokenizer.backend_tokenizer
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self.tokenizer_json: str = self._tokenizer.to_str()
         self._pad_id = tokenizer.pad_token_id or 0
+        self.mask_id: int | None = tokenizer.mask_token_id
         self._n_special = self._tokenizer.num_special_tokens_to_add(is_pair=False)
 
     def count_cut(self, texts: Sequence[str]) -> int:
         """How many of the texts are longer than `max_tokens`."""
         return sum(len(e.ids) > self.max_tokens for e in self._tokenizer.encode_batch(list(texts)))
 
-    @torch.inference_mode()
-    def encode(self, texts: Sequence[str]) -> Tensor:
-        """Encode a batch; returns f32[B, dim], in the order given."""
+    def stages(self) -> Stages:
+        """What follows the layers, the layers from the last to the first, and the embeddings."""
+        return layer_stages(self.module)
+
+    def tokenise(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Ids i64[B, L], cut and padded, and mask i64[B, L], 1 where a token is no padding."""
         ids = [self._cut(encoding.ids) for encoding in self._tokenizer.encode_batch(list(texts))]
         width = max(len(row) for row in ids)
         tokens = torch.full((len(ids), width), self._pad_id, dtype=torch.long)
@@ -64,11 +73,26 @@ class TransformerText:
         for row, values in enumerate(ids):
             tokens[row, : len(values)] = torch.tensor(values)
             mask[row, : len(values)] = 1
-        tokens, mask = tokens.to(self._device), mask.to(self._device)
-        states = self._model(input_ids=tokens, attention_mask=mask).last_hidden_state
-        weights = mask[..., None].to(states.dtype)
+        return tokens, mask
+
+    def states(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """The last hidden state of every token, f32[B, L, dim], with a gradient."""
+        states: Tensor = self.module(
+            input_ids=ids.to(self._device), attention_mask=mask.to(self._device)
+        ).last_hidden_state
+        return states
+
+    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """f32[B, dim] with a gradient; ids and mask as `tokenise` makes them."""
+        states = self.states(ids, mask)
+        weights = mask.to(self._device)[..., None].to(states.dtype)
         mean: Tensor = (states * weights).sum(1) / weights.sum(1)
-        return mean.float().cpu()
+        return mean.float()
+
+    @torch.inference_mode()
+    def encode(self, texts: Sequence[str]) -> Tensor:
+        """Encode a batch; returns f32[B, dim], in the order given."""
+        return self.forward(*self.tokenise(texts)).cpu()
 
     def _cut(self, ids: list[int]) -> list[int]:
         if len(ids) <= self.max_tokens:

@@ -1,4 +1,4 @@
-"""What a frozen tower is, and the checks they share."""
+"""What a tower is, and the checks they share."""
 
 import hashlib
 from collections.abc import Sequence
@@ -11,15 +11,34 @@ from torch import Tensor, nn
 from caselight.errors import ModelError
 from caselight.models.preprocess import Preprocess
 
+Stages = tuple[tuple[str, tuple[nn.Parameter, ...]], ...]
+"""Names and parameters of the parts of a network, from its output back to its input."""
+
 
 class ImageTower(Protocol):
-    """A frozen image encoder."""
+    """An image encoder; frozen, except while `tunable.unfreeze` or LoRA has opened it."""
 
     name: str
+    """What it is opened by; for tuned weights, the base and the beginning of their digest."""
+    base: str
+    """What it is opened by before its own weights are put in."""
     dim: int
     digest: str
     """Of the weights."""
     preprocess: Preprocess
+
+    @property
+    def module(self) -> nn.Module:
+        """The network whose state is saved."""
+        ...
+
+    def stages(self) -> Stages:
+        """Parts that can be tuned, from the output back; empty for a tower without weights."""
+        ...
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """As `encode`, with a gradient, and left on the tower's device."""
+        ...
 
     def encode(self, pixels: Tensor) -> Tensor:
         """pixels: f32[B, 3, H, W], normalised; returns f32[B, dim]."""
@@ -27,15 +46,35 @@ class ImageTower(Protocol):
 
 
 class TextTower(Protocol):
-    """A frozen text encoder."""
+    """A text encoder; frozen, except while `tunable.unfreeze` or LoRA has opened it."""
 
     name: str
+    """What it is opened by; for tuned weights, the base and the beginning of their digest."""
+    base: str
+    """What it is opened by before its own weights are put in."""
     dim: int
     digest: str
     """Of the weights."""
     max_tokens: int
     tokenizer_json: str
     """The whole tokenizer, as the `tokenizers` library writes it."""
+
+    @property
+    def module(self) -> nn.Module:
+        """The network whose state is saved."""
+        ...
+
+    def stages(self) -> Stages:
+        """Parts that can be tuned, from the output back; empty for a tower without weights."""
+        ...
+
+    def tokenise(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Ids i64[B, L], cut and padded, and mask i64[B, L], 1 where a token is no padding."""
+        ...
+
+    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """f32[B, dim] with a gradient, left on the tower's device; ids and mask as `tokenise`."""
+        ...
 
     def encode(self, texts: Sequence[str]) -> Tensor:
         """Texts in any order; returns f32[B, dim]."""
@@ -76,7 +115,8 @@ def state_digest(module: nn.Module) -> str:
     digest = hashlib.sha256()
     for name, tensor in sorted(module.state_dict().items()):
         digest.update(f"{name}:{tuple(tensor.shape)}:{tensor.dtype};".encode())
-        digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+        flat = tensor.detach().cpu().contiguous().reshape(-1)
+        digest.update(flat.view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 
 

@@ -5,7 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from caselight.errors import ModelError
+from caselight.models.towers import Stages
 
 
 def load_transformer(source: str, *, kind: str) -> Any:
@@ -41,6 +44,35 @@ def load_transformer(source: str, *, kind: str) -> Any:
     if getattr(model, "pooler", None) is not None:
         model.pooler = None
     return model
+
+
+def layers(module: nn.Module) -> tuple[str, nn.ModuleList] | None:
+    """The outermost list of layers of a network and its name; None where there is no list."""
+    lists = [(name, m) for name, m in module.named_modules() if isinstance(m, nn.ModuleList)]
+    return min(lists, key=lambda found: (found[0].count("."), -len(found[1])), default=None)
+
+
+def layer_stages(module: nn.Module) -> Stages:
+    """Stages of a network built of layers: what follows them, each layer, what comes before."""
+    found = layers(module)
+    if found is None:
+        return (("all", tuple(module.parameters())),)
+    prefix, stack = found
+    before: list[nn.Parameter] = []
+    after: list[nn.Parameter] = []
+    side = before
+    # Parameters are named in the order in which the network was built, which is that of its use.
+    for name, parameter in module.named_parameters():
+        if name.startswith(f"{prefix}."):
+            side = after
+        else:
+            side.append(parameter)
+    stages = [
+        ("embeddings", tuple(before)),
+        *((f"layer-{i + 1}", tuple(layer.parameters())) for i, layer in enumerate(stack)),
+        ("output", tuple(after)),
+    ]
+    return tuple((name, parameters) for name, parameters in reversed(stages) if parameters)
 
 
 @contextlib.contextmanager
