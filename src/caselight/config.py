@@ -19,6 +19,8 @@ from caselight.types import Fusion, Window
 
 TextField = Literal["auto", "caption", "report", "findings", "impression", "indication", "notes"]
 Pooling = Literal["none", "mean", "max"]
+Relaxation = Literal["tanh", "straight_through", "greedy_hash"]
+Sampler = Literal["shuffle", "patients", "sites", "hard"]
 
 
 class _Settings(BaseModel):
@@ -56,12 +58,13 @@ class IngestSettings(_Settings):
 
 
 class TowerSettings(_Settings):
-    """The frozen encoders and what is done to their input."""
+    """The encoders, frozen unless `finetune` opens them, and what is done to their input."""
 
     image: str = "efficientnet-lite0"
-    """A built-in name, or `transformers:NAME_OR_PATH` for any vision model."""
+    """A built-in name, `transformers:NAME_OR_PATH` for any vision model, or `file:PATH` for a tower
+    that was trained here."""
     text: str = "minilm-l6"
-    """A built-in name, or `transformers:NAME_OR_PATH` for any text model."""
+    """A built-in name, `transformers:NAME_OR_PATH` for any text model, or `file:PATH`."""
     trim_fraction: float = Field(0.06, ge=0.0, le=0.4)
     """Cut off the top and the bottom of every picture, where names and watermarks are burned in."""
     stack_pool: Pooling = "mean"
@@ -82,13 +85,21 @@ class ModelSettings(_Settings):
     hidden_dim: int = Field(512, ge=8, le=8192)
     """Width of the one hidden layer of every head."""
     dropout: float = Field(0.5, ge=0.0, lt=1.0)
-    """Chance that a hidden unit is silenced in training."""
+    """Chance that a hidden unit of a float head is silenced in training."""
     input_dropout: float = Field(0.5, ge=0.0, lt=1.0)
-    """Chance that a tower feature is silenced in training."""
+    """Chance that a tower feature is silenced there."""
+    hash_dropout: float = Field(0.0, ge=0.0, lt=1.0)
+    """Chance that a hidden unit of a hash head is silenced in training."""
+    hash_input_dropout: float = Field(0.0, ge=0.0, lt=1.0)
+    """Chance that a tower feature is silenced there."""
     normalise_bits: bool = True
     """Batch-normalise what becomes a bit, so that each is on for about half of the cases."""
     bits: tuple[int, ...] = (48, 64, 128, 256)
     """Widths of the hash heads, each a multiple of 16 from 16 to 512."""
+    nested: bool = False
+    """One hash head, whose first bits are the narrower codes, instead of one for each width."""
+    rotation: bool = False
+    """A rotation is learned before the sign of every hash head."""
 
     @field_validator("bits")
     @classmethod
@@ -100,47 +111,132 @@ class ModelSettings(_Settings):
 
 
 class LossSettings(_Settings):
-    """The objective's weights and the relaxation of the sign."""
+    """What counts as a positive, and the shape of the terms."""
 
     temperature: float = Field(0.07, gt=0.0)
     """Divides the cosine of the float embeddings before the softmax."""
+    settle_temperature: float = Field(0.3, gt=0.0)
+    """The same in the settle stage."""
     hash_temperature: float = Field(0.2, gt=0.0)
     """The same for relaxed codes."""
-    quantization: float = Field(0.1, ge=0.0)
-    """Weight of the distance between a relaxed bit and its sign."""
-    bit_balance: float = Field(0.1, ge=0.0)
-    """Weight of the squared mean of every bit over a batch."""
+    intra_temperature: float = Field(0.1, gt=0.0)
+    """The same between two views of one modality."""
+    teacher_temperature: float = Field(0.07, gt=0.0)
+    """The same for the float teacher whose ranking the codes learn."""
+    near_equal: bool = False
+    """Reports that say almost the same are positives of each other, as equal ones are."""
+    soft_targets: float = Field(0.0, ge=0.0, lt=1.0)
+    """Share of every target that is spread over the batch by the similarity of the texts."""
+    findings: float = Field(0.0, ge=0.0, le=1.0)
+    """How far pairs whose reports name the same findings count as positives of each other."""
+    relaxation: Relaxation = "tanh"
+    """What stands in for the sign in training."""
     sharpness_start: float = Field(1.0, gt=0.0)
     """`tanh(sharpness * x)` stands in for the sign; it begins here ..."""
     sharpness_end: float = Field(2.0, gt=0.0)
     """... and grows to this."""
+    margin: float = Field(0.2, gt=0.0, le=2.0)
+    """Cosine by which a pair must be nearer than the hardest irrelevant one of its batch."""
+    margin_max_scale: float = Field(4.0, ge=1.0)
+    """The margin's penalty grows to this as fewer pairs violate it; 1 keeps it fixed."""
+
+
+class FloatTerms(_Settings):
+    """Weights of the float stage's terms; 0 switches one off."""
+
+    infonce: float = Field(1.0, ge=0.0)
+    """Alignment of images with their texts."""
+    intra_image: float = Field(0.0, ge=0.0)
+    """Two views of a picture stay together."""
+    intra_text: float = Field(0.0, ge=0.0)
+    """Two renderings of a text stay together."""
+    margin: float = Field(0.0, ge=0.0)
+    """The margin-scalable hinge."""
+    unpaired: float = Field(0.0, ge=0.0)
+    """Images without a text meet texts without an image by the findings both name."""
+
+
+class HashTerms(_Settings):
+    """Weights of the hash stage's terms; 0 switches one off."""
+
+    infonce: float = Field(1.0, ge=0.0)
+    """Alignment of relaxed image codes with relaxed text codes."""
+    asymmetric: float = Field(0.0, ge=0.0)
+    """Relaxed queries against the binary codes of the other modality."""
+    distillation: float = Field(0.0, ge=0.0)
+    """The codes' ranking becomes the float embedding's."""
+    margin: float = Field(0.0, ge=0.0)
+    """The margin-scalable hinge."""
+    intra_image: float = Field(0.0, ge=0.0)
+    """Two views of a picture get the same code."""
+    intra_text: float = Field(0.0, ge=0.0)
+    """Two renderings of a text get the same code."""
+    quantization: float = Field(0.1, ge=0.0)
+    """Distance between a relaxed bit and its sign."""
+    greedy_penalty: float = Field(0.0, ge=0.0)
+    """The same before the relaxation, cubed."""
+    bit_balance: float = Field(0.1, ge=0.0)
+    """Squared mean of every bit over a batch."""
+    bit_independence: float = Field(0.0, ge=0.0)
+    """Squared correlation between bits over a batch."""
+    djsrh: float = Field(0.0, ge=0.0)
+    """The objective of Su et al., ICCV 2019, to compare with."""
+    jdsh: float = Field(0.0, ge=0.0)
+    """The objective of Liu et al., SIGIR 2020, to compare with."""
+    ucch: float = Field(0.0, ge=0.0)
+    """The objective of Hu et al., TPAMI 2022, to compare with."""
 
 
 class TrainSettings(_Settings):
     """The loop."""
 
     seed: int = Field(0, ge=0)
-    """Decides initial weights, batches and dropout: same seed, same result."""
+    """Decides initial weights, batches, views and dropout: same seed, same result."""
     text: TextField = "auto"
     """Which text is paired with an image; `auto` takes caption, then report, then notes."""
     filters: Mapping[str, str] = {}
     """Only studies or images with this metadata take part, e.g. `{modality = "X-ray"}`."""
+    n_pairs: int | None = Field(None, ge=2)
+    """At most so many pairs are trained on, drawn by the seed; none given: all."""
+    image_views: int = Field(0, ge=0, le=64)
+    """Augmented views of every picture that are encoded beside it, and trained on."""
+    view_strength: float = Field(1.0, ge=0.0, le=1.0)
+    """How far a view differs from its picture; 0 not at all."""
+    text_views: int = Field(0, ge=0, le=64)
+    """Other renderings of every text that are encoded beside it, and trained on."""
+    unpaired: bool = True
+    """Images without a text and texts without an image take part, where a term can use them."""
+    sampler: Sampler = "shuffle"
+    """How batches are drawn: `shuffle`; `patients`, each as often; `sites`, each batch with all;
+    `hard`, texts that resemble each other together."""
     epochs: int = Field(60, ge=1)
     """Passes over the pairs for the float heads."""
+    settle_epochs: int = Field(30, ge=0)
+    """Passes after them in which the float heads settle: without dropout, and softer; 0 is none."""
     hash_epochs: int = Field(30, ge=1)
     """Passes over the pairs for the hash heads."""
     warm_start: bool = True
     """Begin the hash heads as the float heads and an ITQ rotation, not at random."""
+    hash_layers: Literal["all", "rotation"] = "all"
+    """What of a hash head is trained; `rotation` turns the space before the sign and no more."""
     batch_size: int = Field(256, ge=2)
     """Pairs a step."""
     lr: float = Field(1e-3, gt=0.0)
     """Peak learning rate of AdamW for the float heads."""
+    settle_lr: float = Field(3e-4, gt=0.0)
+    """The same while they settle."""
     hash_lr: float = Field(3e-4, gt=0.0)
     """The same for the hash heads."""
     weight_decay: float = Field(1e-2, ge=0.0)
     """Decoupled weight decay."""
     warmup_steps: int = Field(10, ge=0)
     """Steps of linear warm-up before the cosine."""
+    ema: float = Field(0.0, ge=0.0, lt=1.0)
+    """Share that the running mean of the weights keeps each step; the mean is what is saved. 0 is
+    no mean."""
+    patience: int = Field(0, ge=0)
+    """Epochs without a better validation recall after which a stage stops, and goes back to its
+    best; 0 is never."""
     checkpoint_epochs: int = Field(5, ge=1)
     """A killed training goes on from the last multiple of this."""
 
@@ -151,6 +247,56 @@ class TrainSettings(_Settings):
         if not isinstance(filters, dict):
             return filters
         return {key: str(value) for key, value in filters.items()}
+
+
+class FinetuneSettings(_Settings):
+    """Training the towers themselves, in the float stage."""
+
+    towers: Literal["none", "image", "text", "both"] = "none"
+    """Which towers are trained; none keeps their features in the cache, which is far faster."""
+    part: float = Field(0.34, gt=0.0, le=1.0)
+    """Share of a tower's layers that is trained, counted from its output."""
+    lora_rank: int = Field(0, ge=0, le=256)
+    """Rank of low-rank adapters trained in the place of a transformer's weights; 0 is none."""
+    lora_alpha: float = Field(16.0, gt=0.0)
+    """Scale of the adapters; they add alpha / rank times their product."""
+    lr: float = Field(5e-5, gt=0.0)
+    """Peak learning rate of AdamW for the towers."""
+    chunk: int = Field(16, ge=1)
+    """Pictures or texts in a tower's memory at a time; a batch of any size passes in chunks with
+    the exact gradient."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Arithmetic of the towers in training; the weights stay float32."""
+
+
+class AdaptSettings(_Settings):
+    """Fitting towers, or a trained model, to what another home holds.
+
+    What of a tower is trained, and how fast, `finetune` says; how a model's heads are, `train`.
+    """
+
+    picture_epochs: int = Field(10, ge=1)
+    """Passes of an image tower over the pictures."""
+    text_epochs: int = Field(10, ge=1)
+    """Passes of a text tower over the texts."""
+    batch_size: int = Field(64, ge=2)
+    """Pictures or texts a step; each is a negative of the others."""
+    project_dim: int = Field(64, ge=8, le=4096)
+    """Width of the space in which two views of a picture are compared."""
+    text_views: int = Field(3, ge=0, le=64)
+    """Other renderings of every text that are drawn from."""
+    batch_triplets: int = Field(64, ge=1)
+    """Texts a step that meet their paraphrase and their opposite."""
+    opposites: float = Field(1.0, ge=0.0)
+    """Weight of telling a paraphrase from the opposite."""
+    keep: float = Field(1.0, ge=0.0)
+    """Weight of leaving the cosines between texts as they were."""
+    masked: float = Field(0.0, ge=0.0)
+    """Weight of guessing hidden words; only for a tower that has a token for them."""
+    checkpoint_steps: int = Field(20, ge=1)
+    """A killed adaptation of a tower goes on from the last multiple of this."""
+    replay: int = Field(4, ge=0)
+    """Pairs of the model's old home that are trained on beside each new one."""
 
 
 class SearchSettings(_Settings):
@@ -188,6 +334,10 @@ class EvaluateSettings(_Settings):
     """Rows of the gallery that `rescored_bits_N` puts in order by the float embedding."""
 
 
+TRAINED = ("towers", "model", "loss", "float_terms", "hash_terms", "finetune", "train")
+"""The sections that decide a model; the others are about reading, searching and scoring."""
+
+
 class Config(_Settings):
     """All settings of Caselight."""
 
@@ -195,7 +345,11 @@ class Config(_Settings):
     towers: TowerSettings = TowerSettings()
     model: ModelSettings = ModelSettings()
     loss: LossSettings = LossSettings()
+    float_terms: FloatTerms = FloatTerms()
+    hash_terms: HashTerms = HashTerms()
+    finetune: FinetuneSettings = FinetuneSettings()
     train: TrainSettings = TrainSettings()
+    adapt: AdaptSettings = AdaptSettings()
     search: SearchSettings = SearchSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
 

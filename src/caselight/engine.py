@@ -1,5 +1,6 @@
 """The opened parts: a home's store, its feature cache, and the towers that fill it."""
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -17,6 +18,7 @@ from caselight.errors import StoreError
 from caselight.models import open_image_tower, open_text_tower
 from caselight.models.checkpoint import image_identity, text_identity
 from caselight.models.towers import ImageTower, TextTower
+from caselight.models.views import VIEWS_VERSION, augment, view_generator
 from caselight.types import Pixels
 
 Progress = Callable[[str, int, int], None]
@@ -71,6 +73,14 @@ class Engine(OpenTowers):
         self.store = store
         self._cache = FeatureCache(store.home / "features.sqlite")
 
+    def with_towers(self, towers: TowerSettings) -> "Engine":
+        """The same open home through other towers; it is closed with this one."""
+        other = copy.copy(self)
+        for name in ("image_tower", "text_tower"):
+            other.__dict__.pop(name, None)
+        other.towers = towers
+        return other
+
     def close(self) -> None:
         """Let go of the home."""
         self._cache.close()
@@ -99,6 +109,49 @@ class Engine(OpenTowers):
         parts = np.split(flat, ends) if groups else []
         return _stack([self.pooled(part) for part in parts], self.image_tower.dim)
 
+    def image_views(
+        self, groups: Sequence[tuple[str, ...]], *, n_views: int, strength: float
+    ) -> NDArray[np.float32]:
+        """Features of pictures and of `n_views` augmented views of each.
+
+        A view depends on the picture, its number, the strength and the recipe's version alone, so
+        more views later leave the ones there are as they were.
+
+        Args:
+            groups: pictures, each the digests of its images; the images of a picture are pooled.
+            n_views: views of each picture besides itself, 0 or more.
+            strength: 0..1, see `views.augment`.
+
+        Returns:
+            f32[1 + n_views, N, image_dim]; row 0 is exactly `picture_features`.
+        """
+        plain = self.picture_features(groups)
+        found = self._view_features(
+            [digest for group in groups for digest in group], n_views=n_views, strength=strength
+        )
+        rows = [
+            _stack(
+                [self.pooled(np.stack([view[digest] for digest in group])) for group in groups],
+                self.image_tower.dim,
+            )
+            for view in found
+        ]
+        return np.stack([plain, *rows])
+
+    def text_views(self, renderings: Sequence[Sequence[str]]) -> NDArray[np.float32]:
+        """Features of several renderings of each text, cached as every text is.
+
+        Args:
+            renderings: for each text its renderings, one or more; R is the most that any has, and
+                the others' own are repeated in turn.
+
+        Returns:
+            f32[R, N, text_dim].
+        """
+        n_rows = max(map(len, renderings), default=0)
+        texts = [own[row % len(own)] for row in range(n_rows) for own in renderings]
+        return self.text_features(texts).reshape(n_rows, len(renderings), self.text_tower.dim)
+
     def text_features(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Features of texts, f32[N, text_dim], in their order."""
         identity = text_identity(self.text_tower)
@@ -116,6 +169,50 @@ class Engine(OpenTowers):
             found |= fresh
             self.progress("encoding texts", len(batch), len(missing))
         return _stack([found[keys[text]] for text in texts], self.text_tower.dim)
+
+    def _view_features(
+        self, digests: Sequence[str], *, n_views: int, strength: float
+    ) -> list[dict[str, NDArray[np.float32]]]:
+        """Digest to features, f32[image_dim], for view 1, 2, ... `n_views` of stored pictures."""
+        identity = image_identity(self.image_tower)
+        recipe = f"{VIEWS_VERSION}:{strength:g}"
+        names = [
+            f"view:{recipe}:{view}:image:{identity.digest}:{identity.input_digest}"
+            for view in range(1, n_views + 1)
+        ]
+        distinct = list(dict.fromkeys(digests))
+        found = [self._cache.get(name, distinct) for name in names]
+        missing = {
+            digest: [view for view in range(n_views) if digest not in found[view]]
+            for digest in distinct
+        }
+        waiting = [digest for digest in distinct if missing[digest]]
+        n_missing = sum(len(views) for views in missing.values())
+        # Every picture is read once, for all of its views that are missing.
+        size = max(1, self.towers.batch_images // max(1, n_views))
+        for start in range(0, len(waiting), size):
+            batch = waiting[start : start + size]
+            wanted = [(digest, view) for digest in batch for view in missing[digest]]
+            read = {
+                digest: self.image_tower.preprocess(self.read_stored(digest)) for digest in batch
+            }
+            pixels = torch.from_numpy(np.stack([read[digest] for digest, _ in wanted]))
+            seen = augment(
+                pixels.to(self.device),
+                strength=strength,
+                generators=[view_generator(digest, view + 1) for digest, view in wanted],
+            )
+            vectors = self.image_tower.encode(seen).numpy()
+            for view, name in enumerate(names):
+                fresh = {
+                    digest: vector
+                    for (digest, of), vector in zip(wanted, vectors, strict=True)
+                    if of == view
+                }
+                self._cache.put(name, fresh)
+                found[view] |= fresh
+            self.progress("encoding views", len(wanted), n_missing)
+        return found
 
     def read_stored(self, digest: str) -> Pixels:
         """Pixels of a stored picture.

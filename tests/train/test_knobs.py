@@ -1,67 +1,123 @@
 """Every setting of a training turns something, and none turns what it should not."""
 
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 from pydantic import BaseModel
+from torch import Tensor
 
-from caselight.config import LossSettings, ModelSettings, TrainSettings
-from caselight.data.fingerprint import difference_hash, pixel_digest
-from caselight.data.store import Held, NewStudy, create_store
-from caselight.engine import open_engine
+from caselight.config import FloatTerms, HashTerms, LossSettings, ModelSettings, TrainSettings
+from caselight.data.store import create_store
 from caselight.errors import QueryRefused
-from caselight.train.run import TrainReceipt, train
-from caselight.types import Image, Study
-from trainings import CPU, Setting, config, fresh, same, silent, turned, under
+from filled import learned, put_study
+from trainings import Setting, config, fresh, same, turned, under
 
 SECTIONS: dict[str, type[BaseModel]] = {
     "loss": LossSettings,
+    "float_terms": FloatTerms,
+    "hash_terms": HashTerms,
     "model": ModelSettings,
     "train": TrainSettings,
 }
-ELSEWHERE = {"train.text", "train.filters", "train.checkpoint_epochs"}
-"""Settings that change no weights by themselves: tested below, and in `test_resume.py`."""
-
+ELSEWHERE = {
+    # What is read from a home: below, and in `test_collect.py`.
+    "train.text",
+    "train.filters",
+    "train.n_pairs",
+    "train.image_views",
+    "train.view_strength",
+    "train.text_views",
+    "loss.near_equal",
+    # It changes no weights: `test_resume.py`.
+    "train.checkpoint_epochs",
+}
 KNOBS = [
     key
     for section, settings in SECTIONS.items()
     for key in (f"{section}.{name}" for name in settings.model_fields)
     if key not in ELSEWHERE
 ]
+TOGETHER: dict[str, tuple[Setting, ...]] = {
+    "loss.intra_temperature": (("float_terms.intra_image", 1.0),),
+    "loss.teacher_temperature": (("hash_terms.distillation", 1.0),),
+    "loss.margin": (("float_terms.margin", 1.0),),
+    "loss.margin_max_scale": (("float_terms.margin", 1.0),),
+    "train.unpaired": (("float_terms.unpaired", 1.0),),
+    "loss.settle_temperature": (("train.settle_epochs", 2),),
+    "train.settle_lr": (("train.settle_epochs", 2),),
+    "train.hash_layers": (("model.rotation", True),),
+    # A nested head is another one only where there is more than one width.
+    "model.nested": (("model.bits", [16, 32]),),
+}
+"""Settings that act only beside another one."""
+
+
+Weights = Callable[..., dict[str, Tensor]]
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Weights:
+    """What a small training with some settings makes; each is trained once."""
+    known: dict[str, dict[str, Tensor]] = {}
+
+    def made(*settings: Setting) -> dict[str, Tensor]:
+        key = repr(settings)
+        if key not in known:
+            known[key] = fresh(tmp_path_factory.mktemp("fresh"), *settings)
+        return known[key]
+
+    return made
 
 
 @pytest.mark.parametrize("key", KNOBS)
-def test_every_knob_is_wired(tmp_path: Path, key: str) -> None:
-    assert config(turned(key)) != config()
-    assert not same(fresh(tmp_path), fresh(tmp_path, turned(key)))
+def test_every_knob_is_wired(weights: Weights, key: str) -> None:
+    base = TOGETHER.get(key, ())
+    assert config(*base, turned(key)) != config(*base)
+    assert not same(weights(*base), weights(*base, turned(key)))
+
+
+HASH_ALONE = (
+    *(f"hash_terms.{name}" for name in HashTerms.model_fields),
+    "loss.hash_temperature",
+    "loss.teacher_temperature",
+    "loss.relaxation",
+    "loss.sharpness_start",
+    "loss.sharpness_end",
+    "train.hash_epochs",
+    "train.hash_layers",
+    "train.hash_lr",
+    "train.warm_start",
+    "model.hash_dropout",
+    "model.hash_input_dropout",
+    "model.normalise_bits",
+    "model.rotation",
+    "model.nested",
+)
+
+
+@pytest.mark.parametrize("key", HASH_ALONE)
+def test_the_float_heads_are_trained_without_hash_terms(weights: Weights, key: str) -> None:
+    base = TOGETHER.get(key, ())
+    one, other = weights(*base), weights(*base, turned(key))
+    assert same(under("embed", one), under("embed", other))
+    assert not same(under("code", one), under("code", other))
 
 
 @pytest.mark.parametrize(
     "key",
     [
-        "loss.quantization",
-        "loss.bit_balance",
-        "loss.hash_temperature",
-        "loss.sharpness_start",
-        "loss.sharpness_end",
-        "train.hash_epochs",
-        "train.hash_lr",
-        "train.warm_start",
+        "loss.temperature",
+        "train.lr",
+        "train.epochs",
+        *(f"float_terms.{name}" for name in FloatTerms.model_fields),
     ],
 )
-def test_the_float_heads_are_trained_without_hash_terms(tmp_path: Path, key: str) -> None:
-    one, other = fresh(tmp_path), fresh(tmp_path, turned(key))
-    assert same(under("embed", one), under("embed", other))
-    assert not same(under("code", one), under("code", other))
-
-
-@pytest.mark.parametrize("key", ["loss.temperature", "train.lr", "train.epochs"])
 def test_hash_heads_without_a_warm_start_do_not_see_the_float_stage(
-    tmp_path: Path, key: str
+    weights: Weights, key: str
 ) -> None:
     cold = ("train.warm_start", False)
-    one, other = fresh(tmp_path, cold), fresh(tmp_path, cold, turned(key))
+    one, other = weights(cold), weights(cold, turned(key))
     assert same(under("code", one), under("code", other))
     assert not same(under("embed", one), under("embed", other))
 
@@ -69,48 +125,28 @@ def test_hash_heads_without_a_warm_start_do_not_see_the_float_stage(
 # What is learned from a home -----------------------------------------------------------------
 
 
+@pytest.fixture(autouse=True)
+def _no_curves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("caselight.train.run.write_curves", lambda *_: None)
+
+
 def fill(home: Path) -> None:
     """Make a home of thirty studies, half of them X-rays, in which no two sections agree."""
-    rng = np.random.default_rng(0)
     with create_store(home) as store:
-        batch = []
         for number in range(30):
-            pixels = rng.integers(0, 256, (24, 24), dtype=np.uint8)
-            digest = pixel_digest(pixels)
-            store.put_pixels(digest, pixels, thumbnail_px=16)
             words = {s: f"{s} {'abcde'[number % 5]}" for s in ("impression", "indication", "notes")}
             if number % 2:
                 words["findings"] = f"findings {number}"
-            image = Image(
-                image_uid=f"{number}.png",
-                digest=digest,
-                dhash=difference_hash(pixels),
-                caption=None if number % 3 else f"caption {number}",
-                view=None,
-                modality="X-ray" if number % 2 else "CT",
-            )
-            study = Study(
-                study_uid=f"study-{number}",
-                patient_key=f"key-{number}",
-                images=(image,),
-                sections=words,
-                labels=(),
-                date=None,
-                age=None,
-                sex="F" if number % 3 else "M",
-                site=None,
+            put_study(
+                store,
+                number,
                 split="val" if number >= 24 else "train",
-                own_split=True,
+                sections=words,
+                patient=number,
+                caption=None if number % 3 else f"caption {number}",
+                modality="X-ray" if number % 2 else "CT",
+                sex="F" if number % 3 else "M",
             )
-            held = Held(source_digest=str(number), archive="a", rejected=())
-            batch.append(NewStudy(study=study, held=held, content_digest=held.source_digest))
-        store.put(batch)
-
-
-def learned(home: Path, out: Path, *settings: Setting) -> TrainReceipt:
-    chosen = config(*settings)
-    with open_engine(home, config=chosen, device=CPU, progress=lambda *_: None) as engine:
-        return train(engine, config=chosen, out=out, clock=lambda: 0.0, on_epoch=silent)
 
 
 @pytest.fixture(scope="module")

@@ -1,14 +1,19 @@
 """A training that was stopped goes on bit for bit as if it had not been."""
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+import torch
+from torch import Tensor
 
-from caselight.train.batches import epoch_batches
+from caselight.config import HashTerms
 from caselight.train.loop import EpochLog
+from caselight.train.pairs import Pairs
 from caselight.train.partial import drop_partial, read_partial
-from trainings import EPOCHS, HASH_EPOCHS, MOMENTS, Stopped, fresh, same, stop_at, trained
+from caselight.train.samplers import SAMPLERS
+from trainings import EPOCHS, HASH_EPOCHS, MOMENTS, Setting, Stopped, fresh, same, stop_at, trained
 
 
 @pytest.mark.parametrize("warm", [True, False])
@@ -25,11 +30,11 @@ def test_a_training_that_goes_on_is_the_training_that_was_never_stopped(
     later: list[EpochLog] = []
     begun: list[int] = []
 
-    def counted(*arguments: Any, **named: Any) -> Any:
+    def counted(data: Pairs, batch_size: int, generator: torch.Generator) -> Tensor:
         begun.append(1)
-        return epoch_batches(*arguments, **named)
+        return SAMPLERS["shuffle"](data, batch_size, generator)
 
-    monkeypatch.setattr("caselight.train.loop.epoch_batches", counted)
+    monkeypatch.setattr("caselight.train.loop.SAMPLERS", {"shuffle": counted})
     resumed = trained(partial, start, on_epoch=later.append).state_dict()
     assert same(whole, resumed)
     # The record is that of the whole training ...
@@ -39,6 +44,79 @@ def test_a_training_that_goes_on_is_the_training_that_was_never_stopped(
     lived = MOMENTS[: MOMENTS.index(moment) + 1]
     n_kept = max((MOMENTS.index(m) + 1 for m in saved & set(lived)), default=0)
     assert len(begun) == len(logs) - n_kept
+
+
+VARIANTS: dict[str, tuple[Setting, ...]] = {
+    "settled": (("train.settle_epochs", 2),),
+    "ema": (("train.ema", 0.7),),
+    "patience": (("train.patience", 1),),
+    "patience of a mean": (("train.patience", 2), ("train.ema", 0.7)),
+    "margin": (("float_terms.margin", 1.0), ("hash_terms.margin", 1.0)),
+    "views": tuple(
+        (f"{stage}_terms.intra_{name}", 1.0)
+        for stage in ("float", "hash")
+        for name in ("image", "text")
+    ),
+    "unpaired": (("float_terms.unpaired", 1.0), ("float_terms.intra_image", 1.0)),
+    "hard": (("train.sampler", "hard"),),
+    "patients": (("train.sampler", "patients"),),
+    "nested": (("model.nested", True), ("model.bits", [16, 32])),
+    "rotation": (("model.rotation", True), ("train.hash_layers", "rotation")),
+    "straight through": (("loss.relaxation", "straight_through"),),
+    "every term": tuple((f"hash_terms.{name}", 0.5) for name in HashTerms.model_fields),
+    "findings": (("loss.findings", 0.5), ("loss.soft_targets", 0.2)),
+}
+
+
+KINDS = {("float", 3), ("float", EPOCHS), ("hash", 1), ("hash", HASH_EPOCHS)}
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[str], tuple[dict[str, Tensor], list[EpochLog]]]:
+    """A variant's weights and log, of a training that nobody stopped."""
+
+    @functools.cache
+    def whole(variant: str) -> tuple[dict[str, Tensor], list[EpochLog]]:
+        logs: list[EpochLog] = []
+        folder = tmp_path_factory.mktemp("whole")
+        return fresh(folder, *VARIANTS[variant], on_epoch=logs.append), logs
+
+    return whole
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        # Between two checkpoints, at the end of a stage and at the beginning of the next one.
+        moment if moment in KINDS else pytest.param(moment, marks=pytest.mark.slow)
+        for moment in MOMENTS
+    ],
+)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_way_to_train_goes_on_bit_for_bit(
+    tmp_path: Path,
+    variant: str,
+    moment: tuple[str, int],
+    uninterrupted: Callable[[str], tuple[dict[str, Tensor], list[EpochLog]]],
+) -> None:
+    weights, logs = uninterrupted(variant)
+    if moment not in [(log.stage, log.epoch) for log in logs]:
+        assert "patience" in variant  # it stopped before
+        return
+    partial = tmp_path / "unfinished.safetensors"
+    with pytest.raises(Stopped):
+        trained(partial, *VARIANTS[variant], on_epoch=stop_at(moment))
+    later: list[EpochLog] = []
+    assert same(weights, trained(partial, *VARIANTS[variant], on_epoch=later.append).state_dict())
+    assert later == logs
+
+
+def test_a_variant_stops_early_at_all(
+    uninterrupted: Callable[[str], tuple[dict[str, Tensor], list[EpochLog]]],
+) -> None:
+    assert len(uninterrupted("patience")[1]) < len(MOMENTS)
 
 
 def test_a_training_stopped_again_and_again_is_still_the_same(tmp_path: Path) -> None:

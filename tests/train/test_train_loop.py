@@ -1,5 +1,7 @@
 """A training repeats bit for bit, learns in two stages, and stops when it cannot go on."""
 
+import dataclasses
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,26 +13,30 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from caselight.codes import hamming, pack_signs, sign_bits
-from caselight.config import LossSettings
-from caselight.errors import TrainError
+from caselight.config import HashTerms
+from caselight.errors import ConfigError, TrainError
 from caselight.losses import infonce
 from caselight.metrics.retrieval import score_queries
 from caselight.models.heads import Heads
-from caselight.train import loop
-from caselight.train.batches import epoch_batches
+from caselight.train import loop, stages
 from caselight.train.loop import EpochLog
-from caselight.train.objective import float_objective, hash_objective
-from caselight.train.pairs import Pairs, PairTensors, as_tensors, val_recall_at_10
+from caselight.train.objective import Violations, float_objective, hash_objective
+from caselight.train.pairs import Pairs, val_recall_at_10
 from caselight.train.partial import read_partial
+from caselight.train.samplers import SAMPLERS
+from caselight.train.seeing import Eye
+from caselight.train.sources import Cached, Sources
 from trainings import (
     CPU,
     EPOCHS,
     HASH_EPOCHS,
     MOMENTS,
+    Setting,
     Stopped,
     config,
     fresh,
     pairs,
+    plain,
     same,
     stop_at,
     trained,
@@ -65,7 +71,8 @@ def test_too_few_pairs_are_refused(tmp_path: Path, n: int) -> None:
 
 def test_two_pairs_are_enough_and_validation_may_be_empty(tmp_path: Path) -> None:
     logs: list[EpochLog] = []
-    weights = fresh(tmp_path, data=pairs(n=2), val=pairs(n=0), on_epoch=logs.append)
+    data = dataclasses.replace(pairs(n=2), text_id=np.arange(2))
+    weights = fresh(tmp_path, data=data, val=pairs(n=0), on_epoch=logs.append)
     assert all(torch.isfinite(t).all() for t in weights.values())
     assert all(log.val_recall_at_10 == {} for log in logs)
 
@@ -76,7 +83,7 @@ def test_features_that_are_no_numbers_stop_the_training(
     tmp_path: Path, side: str, value: float
 ) -> None:
     data = pairs()
-    getattr(data, side)[3, 4] = value
+    getattr(data, side)[:, 3, 4] = value
     with pytest.raises(TrainError, match="step 0") as refused:
         trained(tmp_path / "partial", data=data)
     assert refused.value.code == "train.non_finite"
@@ -121,7 +128,7 @@ def test_the_first_float_epoch_leaves_the_initial_hash_heads(
             super().__init__(*args, **kwargs)
             made.append({name: t.clone() for name, t in self.state_dict().items()})
 
-    monkeypatch.setattr(loop, "Heads", Watched)
+    monkeypatch.setattr(stages, "Heads", Watched)
     partial = tmp_path / "partial"
     with pytest.raises(Stopped):
         trained(partial, ("train.checkpoint_epochs", 1), on_epoch=stop_at(("float", 1)))
@@ -158,30 +165,44 @@ def test_every_epoch_of_every_seed_has_its_own_batches_and_dropout(
 ) -> None:
     drawn: list[tuple[Any, ...]] = []
 
-    def watched(*args: Any, generator: torch.Generator) -> Any:
+    def watched(data: Pairs, batch_size: int, generator: torch.Generator) -> Tensor:
         drawn.append((*generator.get_state().tolist(),))
-        return epoch_batches(*args, generator=generator)
+        return SAMPLERS["shuffle"](data, batch_size, generator)
 
-    monkeypatch.setattr(loop, "epoch_batches", watched)
+    monkeypatch.setattr(loop, "SAMPLERS", {"shuffle": watched})
     for seed in (0, 1):
         fresh(tmp_path, ("train.seed", seed))
     assert len(set(drawn)) == len(drawn) == 2 * (EPOCHS + HASH_EPOCHS)
 
 
-def seen_by_an_objective() -> tuple[Heads, PairTensors, Tensor]:
+def seen_by_an_objective() -> tuple[Heads, Pairs, Tensor]:
     """Heads without dropout, pairs as they come, and one batch of them."""
-    settings = config(
-        ("model.dropout", 0.0), ("model.input_dropout", 0.0), ("model.bits", [16, 32])
-    )
-    heads = Heads(12, 10, settings=settings.model, generator=torch.Generator().manual_seed(0))
-    return heads.eval(), as_tensors(pairs(), device=CPU), torch.tensor([3, 2, 9, 0, 1])
+    heads = Heads(12, 10, settings=NO_DROPOUT.model, generator=torch.Generator().manual_seed(0))
+    return heads.eval(), plain(pairs()), torch.tensor([3, 2, 9, 0, 1])
+
+
+NO_DROPOUT = config(
+    ("model.dropout", 0.0),
+    ("model.input_dropout", 0.0),
+    ("model.bits", [16, 32]),
+    ("loss.temperature", 0.3),
+    ("loss.hash_temperature", 0.3),
+    ("hash_terms.quantization", 0.7),
+    ("hash_terms.bit_balance", 0.2),
+)
+
+
+def eye(heads: Heads, data: Pairs, stage: str) -> Eye:
+    sources = Sources(Cached(data.image, device=CPU), Cached(data.text, device=CPU))
+    return Eye(data, sources, heads, config=NO_DROPOUT, stage=stage, device=CPU)
 
 
 def test_the_float_objective_aligns_unit_vectors() -> None:
     heads, data, rows = seen_by_an_objective()
-    loss = LossSettings(temperature=0.3)
-    terms = float_objective(heads, data, loss)(rows, 9.0, torch.Generator())
-    image, text = heads.image.embed(data.image[rows]), heads.text.embed(data.text[rows])
+    seen = eye(heads, data, "float").see(rows, torch.Generator())
+    terms = float_objective(heads, NO_DROPOUT, Violations())(seen, 9.0, torch.Generator())
+    x, y = (torch.from_numpy(views[0])[rows] for views in (data.image, data.text))
+    image, text = heads.image.embed(x), heads.text.embed(y)
     image, text = image / image.norm(dim=1)[:, None], text / text.norm(dim=1)[:, None]
     # Texts come in twos: pairs 2 and 3 share one, and so do 0 and 1.
     same_text = rows[:, None] // 2 == rows[None, :] // 2
@@ -192,13 +213,15 @@ def test_the_float_objective_aligns_unit_vectors() -> None:
 
 def test_the_hash_objective_aligns_relaxed_codes_of_every_width() -> None:
     heads, data, rows = seen_by_an_objective()
-    loss = LossSettings(hash_temperature=0.3, quantization=0.7, bit_balance=0.2)
-    terms = hash_objective(heads, data, loss)(rows, 2.5, torch.Generator())
+    seen = eye(heads, data, "hash").see(rows, torch.Generator())
+    # The objective draws dropout, and here there is none: any generator will do.
+    terms = hash_objective(heads, NO_DROPOUT, Violations())(seen, 2.5, torch.Generator())
+    x, y = (torch.from_numpy(views[0])[rows] for views in (data.image, data.text))
     same_text = rows[:, None] // 2 == rows[None, :] // 2
     assert len(terms) == 6
     for width in (16, 32):
-        image = torch.tanh(2.5 * heads.image.code[str(width)](data.image[rows]))
-        text = torch.tanh(2.5 * heads.text.code[str(width)](data.text[rows]))
+        image = torch.tanh(2.5 * heads.image.code[str(width)](x))
+        text = torch.tanh(2.5 * heads.text.code[str(width)](y))
         cosine = image @ text.T / width
         # With signs for codes, this is what the index counts.
         a, b = (pack_signs(sign_bits(t.detach().numpy())) for t in (image, text))
@@ -228,13 +251,191 @@ def test_the_log_says_what_every_epoch_did(tmp_path: Path) -> None:
         assert all(value > 0 for value in log.losses.values())
 
 
-def test_a_term_without_weight_is_logged_as_zero(tmp_path: Path) -> None:
+def test_a_term_without_weight_is_not_there(tmp_path: Path) -> None:
     logs: list[EpochLog] = []
-    off = (("loss.quantization", 0.0), ("loss.bit_balance", 0.0))
+    off = (("hash_terms.quantization", 0.0), ("hash_terms.bit_balance", 0.0))
     trained(tmp_path / "partial", *off, on_epoch=logs.append)
-    last = logs[-1].losses
-    assert last["quantization_16"] == last["bit_balance_16"] == 0
-    assert last["infonce_16"] > 0
+    assert set(logs[-1].losses) == {"infonce_16"}
+    assert logs[-1].losses["infonce_16"] > 0
+
+
+# Stopping early ------------------------------------------------------------------------------
+
+
+def scripted(monkeypatch: pytest.MonkeyPatch, **recalls: list[float]) -> None:
+    """Let the validation say these recalls, epoch by epoch."""
+    waiting = {stage: iter(values) for stage, values in recalls.items()}
+
+    def score(_heads: Heads, _val: Sources, stage: str) -> tuple[dict[str, float], dict[str, Any]]:
+        return {"float": next(waiting[stage])}, {}
+
+    monkeypatch.setattr(loop, "score", score)
+
+
+@pytest.mark.parametrize("ema", [0.0, 0.7])
+@pytest.mark.parametrize(
+    ("recalls", "patience", "n_epochs", "best"),
+    [
+        ([0.1, 0.5, 0.3, 0.4], 2, 4, 2),
+        ([0.5, 0.4, 0.6, 0.6], 1, 2, 1),
+        # A recall that is only as good is no better: the first of them is kept.
+        ([0.2, 0.2, 0.2, 0.2], 2, 3, 1),
+        ([0.1, 0.2, 0.3, 0.4], 1, 4, 4),
+        ([0.3, 0.1, 0.1, 0.4], 3, 4, 4),
+    ],
+)
+def test_a_stage_stops_after_its_patience_and_goes_back_to_its_best(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    recalls: list[float],
+    patience: int,
+    n_epochs: int,
+    best: int,
+    ema: float,
+) -> None:
+    settings = (("train.patience", patience), ("train.checkpoint_epochs", 1), ("train.ema", ema))
+    scored: list[dict[str, Tensor]] = []
+    scripted(monkeypatch, float=recalls, hash=[0.1, 0.2, 0.3])
+    said = loop.score
+
+    def remembered(heads: Heads, *arguments: Any) -> Any:
+        scored.append({name: t.clone() for name, t in heads.state_dict().items()})
+        return said(heads, *arguments)
+
+    monkeypatch.setattr(loop, "score", remembered)
+    logs: list[EpochLog] = []
+    final = fresh(tmp_path, *settings, on_epoch=logs.append)
+    assert [log.epoch for log in logs if log.stage == "float"] == [*range(1, n_epochs + 1)]
+    # What was scored is what is kept: the weights, or with `ema` their mean.
+    assert same(under("embed", final), under("embed", scored[best - 1]))
+    # The hash stage begins with a patience of its own, and here gets better to its end.
+    assert [log.epoch for log in logs if log.stage == "hash"] == [1, 2, 3]
+    assert same(under("code", final), under("code", scored[-1]))
+
+
+def test_without_patience_the_last_weights_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = fresh(tmp_path)
+    scripted(monkeypatch, float=[0.9, 0.1, 0.1, 0.1], hash=[0.9, 0.1, 0.1])
+    assert same(expected, fresh(tmp_path))
+
+
+def test_without_validation_pairs_patience_never_ends(tmp_path: Path) -> None:
+    logs: list[EpochLog] = []
+    none = pairs(n=0)
+    weights = fresh(tmp_path, ("train.patience", 1), val=none, on_epoch=logs.append)
+    assert len(logs) == len(MOMENTS)
+    assert same(weights, fresh(tmp_path, val=none))
+
+
+# What cannot be trained ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("patience", [0, 1])
+@pytest.mark.parametrize(
+    ("stage", "epoch", "setting"),
+    [
+        ("float", 2, "train.lr"),
+        ("float", EPOCHS, "train.lr"),
+        ("hash", 1, "train.hash_lr"),
+        ("hash", HASH_EPOCHS, "train.hash_lr"),
+    ],
+)
+def test_weights_that_break_in_the_last_step_of_an_epoch_are_found(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    stage: str,
+    epoch: int,
+    setting: str,
+    patience: int,
+) -> None:
+    total = 3 * (EPOCHS if stage == "float" else HASH_EPOCHS)
+    real = loop.learning_rate
+
+    def rate(step: int, **known: Any) -> float:
+        is_last = (step + 1, known["total_steps"]) == (3 * epoch, total)
+        return math.nan if is_last else real(step, **known)
+
+    monkeypatch.setattr(loop, "learning_rate", rate)
+    scripted(monkeypatch, float=[0.1, 0.2, 0.3, 0.4], hash=[0.1, 0.2, 0.3])
+    told: list[EpochLog] = []
+    partial = tmp_path / "partial"
+    with pytest.raises(
+        TrainError, match=rf"of epoch {epoch} of the {stage} stage; lower {setting}$"
+    ) as refused:
+        trained(partial, ("train.patience", patience), on_epoch=told.append)
+    assert refused.value.code == "train.non_finite"
+    # Neither the log nor the file that it leaves behind holds such weights.
+    before = MOMENTS[: MOMENTS.index((stage, epoch))]
+    assert [(log.stage, log.epoch) for log in told] == before
+    left = read_partial(partial, identity="same")
+    assert left is None or all(torch.isfinite(t).all() for t in left.weights.values())
+
+
+def test_a_hash_stage_that_diverges_names_its_own_rate(tmp_path: Path) -> None:
+    with pytest.raises(TrainError, match=r"at step \d+ of 9; lower train\.hash_lr$"):
+        trained(tmp_path / "partial", ("train.hash_lr", 1e25), ("hash_terms.greedy_penalty", 1.0))
+
+
+def test_one_text_for_all_pairs_is_refused(tmp_path: Path) -> None:
+    data = dataclasses.replace(pairs(), text_id=np.zeros(25, dtype=np.int64))
+    with pytest.raises(TrainError, match=r"all 25 images .* the same text") as refused:
+        trained(tmp_path / "partial", data=data)
+    assert refused.value.code == "train.no_contrast"
+
+
+@pytest.mark.parametrize(
+    ("stage", "settings"),
+    [
+        ("float", [("float_terms.infonce", 0.0)]),
+        ("float", [("float_terms.infonce", 0.0), ("float_terms.intra_image", 1.0)]),
+        ("float", [("float_terms.infonce", 0.0), ("float_terms.intra_text", 1.0)]),
+        ("float", [("float_terms.infonce", 0.0), ("float_terms.unpaired", 1.0)]),
+        ("hash", [(f"hash_terms.{name}", 0.0) for name in HashTerms.model_fields]),
+    ],
+)
+def test_a_stage_without_a_term_is_refused(
+    tmp_path: Path, stage: str, settings: list[Setting]
+) -> None:
+    began: list[EpochLog] = []
+    with pytest.raises(ConfigError, match=f"the {stage} stage has no term") as refused:
+        trained(tmp_path / "partial", *settings, data=plain(pairs()), on_epoch=began.append)
+    assert refused.value.code == "config.out_of_range"
+    assert not began
+
+
+def test_batches_without_agreeing_unpaired_studies_are_passed_over(tmp_path: Path) -> None:
+    data = pairs()
+    rare = dataclasses.replace(data.loose, text_said=np.zeros((13, 3), dtype=np.float32))
+    rare.text_said[0] = data.loose.image_said[0] = [1, 0, 0]
+    logs: list[EpochLog] = []
+    weights = fresh(
+        tmp_path,
+        ("float_terms.infonce", 0.0),
+        ("float_terms.unpaired", 1.0),
+        ("train.batch_size", 3),
+        data=dataclasses.replace(data, loose=rare),
+        on_epoch=logs.append,
+    )
+    assert all(torch.isfinite(t).all() for t in weights.values())
+    assert any(log.losses for log in logs if log.stage == "float")
+
+
+def test_a_rotation_cannot_be_trained_where_there_is_none(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"without model\.rotation") as refused:
+        trained(tmp_path / "partial", ("train.hash_layers", "rotation"))
+    assert refused.value.code == "config.out_of_range"
+
+
+def test_the_rotation_alone_leaves_the_layers_under_it(tmp_path: Path) -> None:
+    turning = (("model.rotation", True), ("train.hash_layers", "rotation"))
+    short, longer = (fresh(tmp_path, *turning, ("train.hash_epochs", n)) for n in (1, 3))
+    for name in under("code", short):
+        if name.endswith((".weight", ".bias")):
+            assert torch.equal(short[name], longer[name]), name
+        elif name.endswith(".turn"):
+            assert not torch.equal(short[name], longer[name]), name
 
 
 def test_training_learns_to_find_pairs_it_has_not_seen(tmp_path: Path) -> None:
@@ -267,7 +468,7 @@ def test_validation_pairs_teach_nothing(tmp_path: Path) -> None:
 
 def test_pairs_of_one_text_are_not_told_apart(tmp_path: Path) -> None:
     data = pairs()
-    apart = Pairs(image=data.image, text=data.text, text_id=np.arange(25, dtype=np.int64))
+    apart = dataclasses.replace(data, text_id=np.arange(25, dtype=np.int64))
     one, other = fresh(tmp_path, data=data), fresh(tmp_path, data=apart)
     assert not same(under("embed", one), under("embed", other))
     assert not same(under("code", one), under("code", other))

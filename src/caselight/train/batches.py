@@ -1,4 +1,4 @@
-"""The order in which pairs are seen."""
+"""An epoch cut into batches."""
 
 from collections.abc import Iterator
 
@@ -7,13 +7,17 @@ from torch import Tensor
 
 
 def epoch_batches(n_pairs: int, batch_size: int, *, generator: torch.Generator) -> Iterator[Tensor]:
-    """Yield the rows of each batch of one epoch, i64[B], in a fresh random order.
+    """Yield the rows of each batch of one epoch, i64[B], in a fresh random order; see `cut`."""
+    yield from cut(torch.randperm(n_pairs, generator=generator), batch_size)
+
+
+def cut(order: Tensor, batch_size: int) -> Iterator[Tensor]:
+    """Cut rows, i64[N], into batches, i64[B].
 
     The last, smaller batch is kept unless it holds fewer than two pairs: a contrastive loss needs
     another pair to tell apart.
     """
-    order = torch.randperm(n_pairs, generator=generator)
-    for start in range(0, n_pairs, batch_size):
+    for start in range(0, len(order), batch_size):
         batch = order[start : start + batch_size]
         if len(batch) >= 2:
             yield batch

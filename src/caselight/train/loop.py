@@ -1,4 +1,4 @@
-"""One loop for both stages, resumable, and the same from run to run.
+"""One loop for both stages and both regimes, resumable, and the same from run to run.
 
 Every epoch draws its randomness from a generator seeded by (seed, stage, epoch), so a training
 that goes on from a partial checkpoint is bit for bit the training that was never interrupted (on
@@ -9,22 +9,28 @@ import hashlib
 import json
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from caselight.config import Config
 from caselight.errors import TrainError
 from caselight.models.heads import Heads
-from caselight.train.batches import epoch_batches, n_batches
-from caselight.train.objective import Objective, float_objective, hash_objective
-from caselight.train.pairs import Pairs, PairTensors, as_tensors, val_recall_at_10
-from caselight.train.partial import Partial, read_partial, write_partial
+from caselight.train.average import Average
+from caselight.train.batches import cut, n_batches
+from caselight.train.objective import Objective, Violations, float_objective, hash_objective
+from caselight.train.pairs import Pairs
+from caselight.train.partial import Partial, moments, restore_moments, write_partial
+from caselight.train.samplers import SAMPLERS
 from caselight.train.schedule import learning_rate, sharpness
-from caselight.train.warm import warm_start
+from caselight.train.seeing import Eye
+from caselight.train.sources import Sources
+from caselight.train.watch import watch
+
+Scores = tuple[dict[str, float], dict[str, float]]
+"""Validation recall by reading, and statistics of the codes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +38,7 @@ class EpochLog:
     """What one epoch did."""
 
     stage: str
-    """"float" or "hash"."""
+    """"float", "settle" or "hash"."""
     epoch: int
     """1 is the first."""
     n_epochs: int
@@ -40,135 +46,168 @@ class EpochLog:
     """Mean of every weighted term over the epoch's batches."""
     val_recall_at_10: dict[str, float]
     """Strict, both directions averaged; by reading. Empty without validation pairs."""
+    bits: dict[str, float] = field(default_factory=dict)
+    """Statistics of the validation codes, by `name_width`; and the share of margins violated."""
+    learning_rate: float = 0.0
+    """Of the heads, at the epoch's last step."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Stage:
+@dataclass(slots=True, kw_only=True)
+class Stage:
+    """One stage of a training as it stands."""
+
     name: str
     n_epochs: int
-    lr: float
-    params: list[nn.Parameter]
+    heads: Heads
+    sources: Sources
+    groups: list[tuple[float, list[nn.Parameter]]]
+    """Peak learning rate and parameters."""
     objective: Objective
+    violations: Violations
+    towers: dict[str, str] = field(default_factory=dict)
+    """Files of towers that an earlier stage has trained."""
+
+    @property
+    def params(self) -> list[nn.Parameter]:
+        """All that is trained, in one order."""
+        return [p for _, group in self.groups for p in group]
+
+    def weights(self) -> dict[str, Tensor]:
+        """Heads and towers in training, by name."""
+        return {**self.heads.state_dict(), **self.sources.state_dict()}
+
+    def load(self, weights: dict[str, Tensor]) -> None:
+        """Put such weights back."""
+        towers = {k: v for k, v in weights.items() if k.startswith("towers.")}
+        self.heads.load_state_dict({k: v for k, v in weights.items() if k not in towers})
+        self.sources.load_state_dict(towers)
 
 
-def train_heads(
+def float_stage(heads: Heads, sources: Sources, config: Config) -> Stage:
+    """The stage that trains the float heads, and the towers that are open to training."""
+    violations = Violations()
+    embed = [p for t in (heads.image, heads.text) for p in t.embed.parameters()]
+    groups = [(config.train.lr, embed)]
+    if sources.trainable():
+        groups.append((config.finetune.lr, sources.trainable()))
+    return Stage(
+        name="float",
+        n_epochs=config.train.epochs,
+        heads=heads,
+        sources=sources,
+        groups=groups,
+        objective=float_objective(heads, config, violations),
+        violations=violations,
+    )
+
+
+def settle_stage(heads: Heads, sources: Sources, config: Config) -> Stage:
+    """The stage in which the float heads see everything at once, after they learned with dropout.
+
+    Dropout keeps the heads from learning the training pairs by heart, and leaves them blurred; a
+    few epochs without it, at a softer temperature, sharpen what they have learned.
+    """
+    violations = Violations()
+    softer = config.loss.model_copy(update={"temperature": config.loss.settle_temperature})
+    return Stage(
+        name="settle",
+        n_epochs=config.train.settle_epochs,
+        heads=heads,
+        sources=sources,
+        groups=[
+            (
+                config.train.settle_lr,
+                [p for t in (heads.image, heads.text) for p in t.embed.parameters()],
+            )
+        ],
+        objective=float_objective(
+            heads, config.model_copy(update={"loss": softer}), violations, dropout=False
+        ),
+        violations=violations,
+    )
+
+
+def hash_stage(heads: Heads, sources: Sources, config: Config) -> Stage:
+    """The stage that trains the hash heads, or their rotation alone."""
+    violations = Violations()
+    params = [
+        p
+        for tower in (heads.image, heads.text)
+        for name, p in tower.code.named_parameters()
+        if config.train.hash_layers == "all" or name.endswith(".turn")
+    ]
+    return Stage(
+        name="hash",
+        n_epochs=config.train.hash_epochs,
+        heads=heads,
+        sources=sources,
+        groups=[(config.train.hash_lr, params)],
+        objective=hash_objective(heads, config, violations),
+        violations=violations,
+    )
+
+
+def run_stage(
+    stage: Stage,
     pairs: Pairs,
-    val: Pairs,
+    val: Sources,
     *,
     config: Config,
     device: torch.device,
-    partial: Path,
-    identity: str,
-    on_epoch: Callable[[EpochLog], None],
-) -> Heads:
-    """Train all heads from pairs.
-
-    Args:
-        pairs: the training split.
-        val: the validation split, for watching alone; may be empty.
-        config: all settings.
-        device: where the heads live.
-        partial: file that a killed training leaves behind and the next one goes on from; the
-            caller drops it once the model is saved.
-        identity: digest of settings and data; a partial file of another identity is ignored.
-        on_epoch: told after every epoch; of a resumed training, first the epochs before it.
-
-    Returns:
-        The heads, on the CPU, ready to be saved.
-
-    Raises:
-        TrainError: `train.too_few_pairs` or `train.non_finite`.
-    """
-    if len(pairs) < 2:
-        raise TrainError(
-            f"found {len(pairs)} images with a text in the training split, expected at least 2; "
-            "check the text field, the filters and the split",
-            code="train.too_few_pairs",
-        )
-    heads = Heads(
-        pairs.image.shape[1],
-        pairs.text.shape[1],
-        settings=config.model,
-        generator=_generator(config.train.seed, "weights", 0),
-    )
-    raw = as_tensors(pairs, device=device)
-    heads.image.fit_scale(raw.image.cpu())
-    heads.text.fit_scale(raw.text.cpu())
-    heads.to(device)
-    tensors = PairTensors(
-        image=heads.image.standardise(raw.image),
-        text=heads.text.standardise(raw.text),
-        text_id=raw.text_id,
-    )
-    resumed = read_partial(partial, identity=identity)
-    logs: list[EpochLog] = []
-
-    def keep(log: EpochLog) -> None:
-        logs.append(log)
-        on_epoch(log)
-
-    if resumed is not None:
-        heads.load_state_dict(resumed.weights, strict=True)
-        for done in json.loads(resumed.log):
-            keep(EpochLog(**done))
-    for stage in _stages(heads, tensors, config):
-        here = resumed if resumed is not None and resumed.stage == stage.name else None
-        if resumed is not None and resumed.stage == "hash" and here is None:
-            continue
-        if stage.name == "hash" and here is None and config.train.warm_start:
-            heads.eval()
-            warm_start(heads, tensors, seed=config.train.seed)
-        _run(stage, heads, len(pairs), val, config, here, partial, identity, logs, keep)
-    return heads.cpu()
-
-
-def _stages(heads: Heads, pairs: PairTensors, config: Config) -> tuple[_Stage, _Stage]:
-    towers = (heads.image, heads.text)
-    return (
-        _Stage(
-            name="float",
-            n_epochs=config.train.epochs,
-            lr=config.train.lr,
-            params=[p for t in towers for p in t.embed.parameters()],
-            objective=float_objective(heads, pairs, config.loss),
-        ),
-        _Stage(
-            name="hash",
-            n_epochs=config.train.hash_epochs,
-            lr=config.train.hash_lr,
-            params=[p for t in towers for p in t.code.parameters()],
-            objective=hash_objective(heads, pairs, config.loss),
-        ),
-    )
-
-
-def _run(
-    stage: _Stage,
-    heads: Heads,
-    n_pairs: int,
-    val: Pairs,
-    config: Config,
     resumed: Partial | None,
     partial: Path,
     identity: str,
     logs: list[EpochLog],
     on_epoch: Callable[[EpochLog], None],
 ) -> None:
+    """Train one stage to its end, in place.
+
+    Args:
+        stage: what is trained.
+        pairs: the training split.
+        val: features of the validation split, for watching, and for stopping early where set.
+        config: all settings.
+        device: where the heads live.
+        resumed: the stage's own state to go on from.
+        partial: file that a killed training leaves behind.
+        identity: digest of settings and data.
+        logs: of the epochs so far, of both stages; appended to.
+        on_epoch: told after every epoch.
+
+    Raises:
+        TrainError: `train.non_finite`.
+    """
     settings = config.train
-    optimizer = torch.optim.AdamW(stage.params, lr=stage.lr, weight_decay=settings.weight_decay)
+    eye = Eye(pairs, stage.sources, stage.heads, config=config, stage=stage.name, device=device)
+    optimizer = torch.optim.AdamW(
+        [{"params": group, "lr": lr, "peak": lr} for lr, group in stage.groups],
+        weight_decay=settings.weight_decay,
+    )
+    average = Average(stage.params if settings.ema else [], keep=settings.ema)
+    best = _Best(patience=settings.patience)
     if resumed is not None:
-        resumed.restore(optimizer, stage.params)
-    steps = n_batches(n_pairs, settings.batch_size)
+        restore_moments(resumed.moments, optimizer, stage.params)
+        state = json.loads(resumed.state)
+        average.restore(resumed.mean, state["n_steps"])
+        best.weights, best.score, best.n_worse = resumed.best, state["best"], state["n_worse"]
+        stage.violations.rates.update(state["violations"])
+    steps = n_batches(len(pairs), settings.batch_size)
     total = steps * stage.n_epochs
-    heads.train()
+    rate = {"float": "train.lr", "settle": "train.settle_lr", "hash": "train.hash_lr"}[stage.name]
     for epoch in range(resumed.epoch if resumed else 0, stage.n_epochs):
-        generator = _generator(settings.seed, stage.name, epoch)
+        if best.is_over:
+            break
+        stage.heads.train()
+        generator = stage_generator(settings.seed, stage.name, epoch)
         sums: dict[str, float] = {}
-        batches = epoch_batches(n_pairs, settings.batch_size, generator=generator)
-        for step, rows in enumerate(batches, start=epoch * steps):
+        order = SAMPLERS[settings.sampler](pairs, settings.batch_size, generator)
+        for step, rows in enumerate(cut(order, settings.batch_size), start=epoch * steps):
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(
-                    step, peak=stage.lr, warmup_steps=settings.warmup_steps, total_steps=total
+                    step,
+                    peak=group["peak"],
+                    warmup_steps=settings.warmup_steps,
+                    total_steps=total,
                 )
             sharp = sharpness(
                 step,
@@ -176,71 +215,115 @@ def _run(
                 end=config.loss.sharpness_end,
                 total_steps=total,
             )
-            terms = stage.objective(rows, sharp, generator)
+            terms = stage.objective(eye.see(rows, generator), sharp, generator)
+            if not terms:  # unpaired studies alone, of which none in this batch agree
+                continue
             for name, term in terms.items():
                 value = float(term.detach())
                 if not math.isfinite(value):
                     raise TrainError(
-                        f"{name} became {value} at step {step} of {total}; lower train.lr"
+                        f"{name} became {value} at step {step} of {total}; lower {rate}"
                     )
                 sums[name] = sums.get(name, 0.0) + value / steps
             optimizer.zero_grad()
             torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
+            stage.sources.backward()
             optimizer.step()
+            average.step()
+        stage.heads.eval()
+        # The last step of an epoch has no loss after it to tell that it diverged.
+        if not all(bool(torch.isfinite(p).all()) for p in stage.params):
+            raise TrainError(
+                f"the weights became non-finite in the last step of epoch {epoch + 1} of the "
+                f"{stage.name} stage; lower {rate}"
+            )
+        # The next epoch goes on from the weights themselves; what is scored and kept is the mean.
+        average.swap()
+        recalls, bits = score(stage.heads, val, stage.name)
+        best.take(recalls, stage)
+        average.swap()
         log = EpochLog(
             stage=stage.name,
             epoch=epoch + 1,
             n_epochs=stage.n_epochs,
             losses=sums,
-            val_recall_at_10=_watch(heads, val, stage.name),
+            val_recall_at_10=recalls,
+            bits={
+                **bits,
+                **{f"violations_{k}": v for k, v in stage.violations.rates.items()},
+            },
+            learning_rate=float(optimizer.param_groups[0]["lr"]),
         )
-        if (epoch + 1) % settings.checkpoint_epochs == 0 or epoch + 1 == stage.n_epochs:
+        logs.append(log)
+        is_last = epoch + 1 == stage.n_epochs or best.is_over
+        if (epoch + 1) % settings.checkpoint_epochs == 0 or is_last:
             write_partial(
                 partial,
-                Partial.of(
-                    heads,
-                    optimizer,
-                    stage.params,
+                Partial(
                     stage=stage.name,
                     epoch=epoch + 1,
-                    log=json.dumps([asdict(one) for one in (*logs, log)]),
+                    weights=stage.weights(),
+                    moments=moments(optimizer, stage.params),
+                    mean=average.state(),
+                    best=best.weights,
+                    towers=stage.towers,
+                    log=json.dumps([asdict(one) for one in logs]),
+                    state=json.dumps(
+                        {
+                            "n_steps": average.n_steps,
+                            "best": best.score,
+                            "n_worse": best.n_worse,
+                            "violations": stage.violations.rates,
+                        }
+                    ),
                 ),
                 identity=identity,
             )
         on_epoch(log)
-    heads.eval()
+    average.swap()
+    if best.weights:
+        stage.load(best.weights)
+    stage.heads.eval()
 
 
-def _watch(heads: Heads, val: Pairs, stage: str) -> dict[str, float]:
-    """Score the validation pairs as the model now stands."""
-    if len(val) == 0:
-        return {}
-    heads.eval()
-    device = heads.image.mean.device
-    with torch.inference_mode():
-        image = heads.image.standardise(torch.from_numpy(val.image).to(device))
-        text = heads.text.standardise(torch.from_numpy(val.text).to(device))
-        spaces: dict[str, tuple[Tensor, Tensor]] = {}
-        if stage == "float":
-            normal = [
-                F.normalize(t, dim=1) for t in (heads.image.embed(image), heads.text.embed(text))
-            ]
-            spaces["float"] = (normal[0], normal[1])
-        else:
-            for width, head in heads.image.code.items():
-                other = heads.text.code[width]
-                spaces[f"bits_{width}"] = (
-                    torch.where(head(image) >= 0, 1.0, -1.0),
-                    torch.where(other(text) >= 0, 1.0, -1.0),
-                )
-        scores = {
-            name: val_recall_at_10(a.cpu().numpy(), b.cpu().numpy())
-            for name, (a, b) in spaces.items()
-        }
-    heads.train()
-    return scores
+def score(heads: Heads, val: Sources, stage: str) -> Scores:
+    """Recall and bits of the validation split as the model now stands."""
+    if val.image.n_rows == 0:  # a tower cannot encode nothing
+        return {}, {}
+    with torch.no_grad():
+        sides = [
+            tower.standardise(source.features(rows, torch.zeros_like(rows)))
+            for tower, source in ((heads.image, val.image), (heads.text, val.text))
+            for rows in [torch.arange(source.n_rows)]
+        ]
+    return watch(heads, sides[0], sides[1], stage)
 
 
-def _generator(seed: int, stage: str, epoch: int) -> torch.Generator:
+def stage_generator(seed: int, stage: str, epoch: int) -> torch.Generator:
+    """What draws all that one epoch of one stage needs."""
     digest = hashlib.sha256(f"{seed}:{stage}:{epoch}".encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+
+
+class _Best:
+    """The best weights by validation recall, and when there has been no better for too long."""
+
+    def __init__(self, *, patience: int) -> None:
+        self.patience = patience
+        self.score = -1.0
+        self.n_worse = 0
+        self.weights: dict[str, Tensor] = {}
+
+    @property
+    def is_over(self) -> bool:
+        return bool(self.patience) and self.n_worse >= self.patience
+
+    def take(self, recalls: dict[str, float], stage: Stage) -> None:
+        if not self.patience or not recalls:
+            return
+        score = sum(recalls.values()) / len(recalls)
+        if score > self.score:
+            self.score, self.n_worse = score, 0
+            self.weights = {name: t.detach().clone() for name, t in stage.weights().items()}
+        else:
+            self.n_worse += 1

@@ -1,15 +1,15 @@
 """The state of an unfinished training, in one safetensors file that is replaced in one step."""
 
+import json
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
-
-from caselight.models.heads import Heads
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,43 +24,54 @@ class Partial:
     """What the epochs so far did, as JSON."""
     moments: dict[str, Tensor]
     """AdamW's state, named `index.key` in the order of the stage's parameters."""
+    mean: dict[str, Tensor] = field(default_factory=dict)
+    """The running mean of the stage's parameters, by their place; empty without one."""
+    best: dict[str, Tensor] = field(default_factory=dict)
+    """The best of them so far by validation, likewise."""
+    towers: dict[str, str] = field(default_factory=dict)
+    """Files of towers that an earlier stage has trained."""
+    state: str = "{}"
+    """The loop's own numbers, as JSON."""
 
-    @classmethod
-    def of(
-        cls,
-        heads: Heads,
-        optimizer: torch.optim.Optimizer,
-        params: list[nn.Parameter],
-        *,
-        stage: str,
-        epoch: int,
-        log: str,
-    ) -> "Partial":
-        """Take the state of a running training."""
-        moments = {
-            f"{index}.{key}": value
-            for index, param in enumerate(params)
-            for key, value in optimizer.state[param].items()
-        }
-        return cls(stage=stage, epoch=epoch, log=log, weights=heads.state_dict(), moments=moments)
 
-    def restore(self, optimizer: torch.optim.Optimizer, params: list[nn.Parameter]) -> None:
-        """Put the optimiser's state back."""
-        for name, value in self.moments.items():
-            index, key = name.split(".")
-            param = params[int(index)]
-            moved = value if key == "step" else value.to(param.device)
-            optimizer.state[param][key] = moved.clone()
+def moments(optimizer: torch.optim.Optimizer, params: list[nn.Parameter]) -> dict[str, Tensor]:
+    """The optimiser's state, named by the parameter's place."""
+    return {
+        f"{index}.{key}": value
+        for index, param in enumerate(params)
+        for key, value in optimizer.state[param].items()
+    }
+
+
+def restore_moments(
+    kept: Mapping[str, Tensor], optimizer: torch.optim.Optimizer, params: list[nn.Parameter]
+) -> None:
+    """Put the optimiser's state back."""
+    for name, value in kept.items():
+        index, key = name.split(".")
+        param = params[int(index)]
+        moved = value if key == "step" else value.to(param.device)
+        optimizer.state[param][key] = moved.clone()
 
 
 def write_partial(path: Path, partial: Partial, *, identity: str) -> None:
     """Replace the file in one step."""
-    tensors = {f"weight.{name}": t for name, t in partial.weights.items()}
-    tensors |= {f"moment.{name}": t for name, t in partial.moments.items()}
+    tensors = {
+        f"{kind}.{name}": tensor
+        for kind, group in (
+            ("weight", partial.weights),
+            ("moment", partial.moments),
+            ("mean", partial.mean),
+            ("best", partial.best),
+        )
+        for name, tensor in group.items()
+    }
     said = {
         "stage": partial.stage,
         "epoch": str(partial.epoch),
         "log": partial.log,
+        "state": partial.state,
+        "towers": json.dumps(partial.towers),
         "identity": identity,
     }
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -69,24 +80,34 @@ def write_partial(path: Path, partial: Partial, *, identity: str) -> None:
     os.replace(staged, path)  # noqa: PTH105 - the word says that it is atomic
 
 
-def read_partial(path: Path, *, identity: str) -> Partial | None:
-    """Read an unfinished training; None when there is none, or it had other settings or data."""
+def partial_identity(path: Path) -> str | None:
+    """The identity of the unfinished training in a file; None where there is none to be read."""
     if not path.is_file():
         return None
     try:
         with safe_open(path, framework="pt") as file:
-            said = file.metadata() or {}
-            if said.get("identity") != identity:
-                return None
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return str((file.metadata() or {}).get("identity", ""))
     except SafetensorError:
         return None
+
+
+def read_partial(path: Path, *, identity: str) -> Partial | None:
+    """Read an unfinished training; None when there is none, or it had other settings or data."""
+    if partial_identity(path) != identity:
+        return None
+    with safe_open(path, framework="pt") as file:
+        said = file.metadata()
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     return Partial(
         stage=said["stage"],
         epoch=int(said["epoch"]),
         log=said["log"],
+        state=said["state"],
+        towers=json.loads(said["towers"]),
         weights=_under("weight.", tensors),
         moments=_under("moment.", tensors),
+        mean=_under("mean.", tensors),
+        best=_under("best.", tensors),
     )
 
 

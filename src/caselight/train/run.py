@@ -3,25 +3,32 @@
 import hashlib
 import json
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+import torch
 
-from caselight.config import Config, TextField
-from caselight.data.filters import check_filters, matches
-from caselight.data.stacks import pictures
+from caselight.config import TRAINED, Config
+from caselight.data.filters import check_filters
 from caselight.data.system_errors import explained
-from caselight.data.texts import normalise_text, pair_text
 from caselight.engine import Engine
-from caselight.models.checkpoint import image_identity, save_checkpoint, text_identity
+from caselight.errors import ConfigError, TrainError
+from caselight.models.checkpoint import (
+    check_towers,
+    image_identity,
+    save_checkpoint,
+    text_identity,
+)
 from caselight.models.dual_encoder import DualEncoder
-from caselight.train.loop import EpochLog, train_heads
-from caselight.train.pairs import Pairs
-from caselight.train.partial import drop_partial
+from caselight.train.collect import Found, find, read_pairs
+from caselight.train.curves import write_curves
+from caselight.train.finetuning import Tuning
+from caselight.train.loop import EpochLog
+from caselight.train.partial import drop_partial, partial_identity
+from caselight.train.stages import check_pairs, train_heads
 
 PARTIAL = "unfinished.safetensors"
 
@@ -34,6 +41,10 @@ class TrainReceipt:
     fingerprint: str
     n_pairs: int
     n_val_pairs: int
+    n_unpaired_images: int
+    """Images without a text in the training split."""
+    n_unpaired_texts: int
+    """Texts without an image there."""
     n_texts_cut: int
     """Texts longer than the tower reads."""
     data_digest: str
@@ -47,6 +58,9 @@ def train(
     out: Path,
     clock: Callable[[], float],
     on_epoch: Callable[[EpochLog], None],
+    restart: bool = False,
+    begin: DualEncoder | None = None,
+    draw: bool = True,
 ) -> TrainReceipt:
     """Train heads on the home's training split and save them, with the record of the run.
 
@@ -54,110 +68,148 @@ def train(
         engine: the open home.
         config: all settings.
         out: the model's folder; an unfinished training in it with the same settings and data
-            goes on, any other is begun anew.
+            goes on.
         clock: seconds, for the record.
         on_epoch: told after every epoch.
+        restart: give up an unfinished training in `out` that had other settings or data.
+        begin: a model whose heads are trained further, under its own towers and of its own shape;
+            None begins anew.
+        draw: write the curves as a picture, too.
 
     Raises:
-        TrainError: when there is nothing to learn from, or the training diverges.
+        ConfigError: `config.out_of_range` for a term that compares views there are none of.
+        ModelError: when the engine's towers are not those of `begin`.
+        TrainError: when there is nothing to learn from, the training diverges, the home changes
+            meanwhile, or `out` holds another unfinished training.
     """
     start = clock()
-    settings = config.train
-    check_filters(settings.filters)
+    check_filters(config.train.filters)
+    _check_views(config)
+    if begin is not None:
+        check_towers(begin, image=engine.image_tower, text=engine.text_tower)
+        config = config.model_copy(update={"model": begin.config.model})
     # Asked for now, not after an hour.
     with explained():
         out.mkdir(parents=True, exist_ok=True)
         probe = out / f"{PARTIAL}.new"
         probe.touch()
         probe.unlink()
-    texts: dict[str, list[str]] = {"train": [], "val": []}
-    groups: dict[str, list[tuple[str, ...]]] = {"train": [], "val": []}
-    for split, digests, text in _paired(engine, settings.text, settings.filters):
-        if split in texts:
-            texts[split].append(text)
-            groups[split].append(digests)
-    train_pairs, val_pairs = (_pairs(engine, groups[s], texts[s]) for s in ("train", "val"))
+    found = find(engine, config)
     data_digest = engine.store.digest()
-    identity = _identity(engine, config, groups, texts)
+    identity = _identity(engine, config, found, begin)
+    _check_unfinished(out / PARTIAL, identity, restart=restart)
+    pairs, val = read_pairs(engine, found, config)
     logs: list[EpochLog] = []
+    times = [clock()]
 
     def log(epoch: EpochLog) -> None:
         logs.append(epoch)
+        times.append(clock())
         on_epoch(epoch)
 
-    heads = train_heads(
-        train_pairs,
-        val_pairs,
-        config=config,
-        device=engine.device,
-        partial=out / PARTIAL,
-        identity=identity,
-        on_epoch=log,
-    )
-    model = save_checkpoint(out, heads, config, image=engine.image_tower, text=engine.text_tower)
+    check_pairs(pairs)
+    tuning = Tuning(engine, found, config, out) if config.finetune.towers != "none" else None
+    with explained():
+        heads = train_heads(
+            pairs,
+            val,
+            config=config,
+            device=engine.device,
+            partial=out / PARTIAL,
+            identity=identity,
+            on_epoch=log,
+            tuning=tuning,
+            begin=None if begin is None else begin.heads.state_dict(),
+        )
+    if engine.store.digest() != data_digest:
+        # What was learned can only go on where the training split is still the same.
+        if _identity(engine, config, find(engine, config), begin) != identity:
+            drop_partial(out / PARTIAL)
+        raise TrainError(
+            "studies came into the home or left it while the model was trained, expected none to; "
+            "train again on what it holds now",
+            code="train.home_changed",
+        )
+    final = config if tuning is None else config.model_copy(update={"towers": tuning.settings})
+    towers = engine.with_towers(final.towers)
+    with explained():
+        model = save_checkpoint(out, heads, final, image=towers.image_tower, text=towers.text_tower)
     receipt = TrainReceipt(
         model=out,
         fingerprint=model.fingerprint,
-        n_pairs=len(train_pairs),
-        n_val_pairs=len(val_pairs),
-        n_texts_cut=engine.text_tower.count_cut(sorted(set(texts["train"]))),
+        n_pairs=len(pairs),
+        n_val_pairs=len(val),
+        n_unpaired_images=len(found.loose_images),
+        n_unpaired_texts=len(found.loose_texts),
+        n_texts_cut=engine.text_tower.count_cut(
+            sorted({item.texts[0] for item in found.pairs["train"]})
+        ),
         data_digest=data_digest,
         seconds=round(clock() - start, 3),
     )
-    _write_record(out, receipt, model, config, logs)
-    drop_partial(out / PARTIAL)
+    with explained():
+        _write_record(out, receipt, model, config, logs, times, draw=draw)
+        drop_partial(out / PARTIAL)
     return receipt
 
 
-def _paired(
-    engine: Engine, field: TextField, filters: Mapping[str, str]
-) -> list[tuple[str, tuple[str, ...], str]]:
-    """(split, its digests, text) of every picture that has a text and passes the filters."""
-    found = []
-    for _, study in engine.store.studies():
-        for picture in pictures(study.images, engine.towers.stack_pool):
-            image = study.images[picture.position]
-            text = pair_text(study, image, field)
-            if text is not None and matches(study, image, filters):
-                found.append((study.split, picture.digests, text))
-    # The order decides the batches, so it must not depend on the order of ingest.
-    return sorted(found)
-
-
-def _pairs(engine: Engine, groups: list[tuple[str, ...]], texts: list[str]) -> Pairs:
-    keys = [normalise_text(text) for text in texts]
-    ids: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
-    if keys:
-        ids = np.unique(np.array(keys), return_inverse=True)[1].astype(np.int64)
-    return Pairs(
-        image=engine.picture_features(groups), text=engine.text_features(texts), text_id=ids
-    )
-
-
-def _identity(
-    engine: Engine,
-    config: Config,
-    groups: dict[str, list[tuple[str, ...]]],
-    texts: dict[str, list[str]],
-) -> str:
+def _identity(engine: Engine, config: Config, found: Found, begin: DualEncoder | None) -> str:
     said: list[Any] = [
-        config.model_dump(mode="json", include={"towers", "model", "loss", "train"}),
+        # Another version may round otherwise, or draw otherwise.
+        [torch.__version__, version("caselight")],
+        config.model_dump(mode="json", include=set(TRAINED)),
         asdict(image_identity(engine.image_tower)),
         asdict(text_identity(engine.text_tower)),
-        groups,
-        texts,
+        [asdict(item) for item in found.everything],
+        None if begin is None else begin.fingerprint,
     ]
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
+def _check_views(config: Config) -> None:
+    """Refuse terms that compare two views where there is one."""
+    for section in ("float_terms", "hash_terms"):
+        for name, views in (("intra_image", "image_views"), ("intra_text", "text_views")):
+            if getattr(getattr(config, section), name) and not getattr(config.train, views):
+                raise ConfigError(
+                    f"found {section}.{name} above 0 and train.{views} at 0, expected views to "
+                    f"compare; set train.{views} to 1 or more",
+                    code="config.out_of_range",
+                )
+
+
+def _check_unfinished(partial: Path, identity: str, *, restart: bool) -> None:
+    """Refuse to write over an unfinished training that is another one."""
+    other = partial_identity(partial)
+    if other is None or other == identity:
+        return
+    if not restart:
+        raise TrainError(
+            f"{partial.parent} holds an unfinished training with other settings, data or versions "
+            "of Caselight or PyTorch, expected one with these; finish it with those, name another "
+            "--out, or give it up with --restart",
+            code="train.other_unfinished",
+        )
+    drop_partial(partial)
+
+
 def _write_record(
-    out: Path, receipt: TrainReceipt, model: DualEncoder, config: Config, logs: list[EpochLog]
+    out: Path,
+    receipt: TrainReceipt,
+    model: DualEncoder,
+    config: Config,
+    logs: list[EpochLog],
+    times: list[float],
+    *,
+    draw: bool,
 ) -> None:
     record = {
         "fingerprint": receipt.fingerprint,
         "data_digest": receipt.data_digest,
         "n_pairs": receipt.n_pairs,
         "n_val_pairs": receipt.n_val_pairs,
+        "n_unpaired_images": receipt.n_unpaired_images,
+        "n_unpaired_texts": receipt.n_unpaired_texts,
         "n_texts_cut": receipt.n_texts_cut,
         "seconds": receipt.seconds,
         "towers": {"image": model.image_tower.name, "text": model.text_tower.name},
@@ -168,10 +220,16 @@ def _write_record(
                 "epoch": e.epoch,
                 "losses": {k: round(v, 6) for k, v in e.losses.items()},
                 "val_recall_at_10": {k: round(v, 6) for k, v in e.val_recall_at_10.items()},
+                "bits": {k: round(v, 6) for k, v in e.bits.items()},
+                "learning_rate": e.learning_rate,
+                # Of an epoch before a resumption: none to speak of.
+                "seconds": round(end - begin, 3),
             }
-            for e in logs
+            for e, begin, end in zip(logs, times, times[1:], strict=False)
         ],
     }
     staged = out / f".run-{secrets.token_hex(4)}"
     staged.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
     staged.replace(out / "run.json")
+    if draw:
+        write_curves(record, out / "curves.png")

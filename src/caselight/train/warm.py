@@ -6,6 +6,7 @@ rotation of the training embeddings, and the hash stage only has to improve on t
 """
 
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -15,45 +16,61 @@ from torch.nn import functional as F
 
 from caselight.models.heads import Head, Heads
 from caselight.models.itq import fit_itq
-from caselight.train.pairs import PairTensors
 
 N_ITERATIONS = 50
 """Of ITQ; its error hardly falls after that (Gong and Lazebnik, CVPR 2011, figure 2)."""
 
 
-def warm_start(heads: Heads, pairs: PairTensors, *, seed: int) -> None:
+def warm_start(heads: Heads, image: Tensor, text: Tensor, *, seed: int) -> None:
     """Set every hash head from the float heads, in place.
 
     Args:
         heads: with trained float heads.
-        pairs: the training pairs.
+        image: f32[N, image_dim], standardised features of the training pairs.
+        text: f32[N, text_dim], likewise.
         seed: decides the rotations' starting points.
     """
     with torch.inference_mode():
-        image = F.normalize(heads.image.embed(pairs.image), dim=1)
-        text = F.normalize(heads.text.embed(pairs.text), dim=1)
+        spaces = (
+            F.normalize(heads.image.embed(image), dim=1),
+            F.normalize(heads.text.embed(text), dim=1),
+        )
         # Each modality about its own mean: their offset from each other carries no content.
-        centred = torch.cat([image - image.mean(0), text - text.mean(0)]).cpu().numpy()
+        centred = torch.cat([space - space.mean(0) for space in spaces]).cpu().numpy()
     for width in heads.image.code:
-        turn = torch.from_numpy(rotation(centred, int(width), seed=seed)).to(image.device)
-        for tower, features in ((heads.image, pairs.image), (heads.text, pairs.text)):
+        # A head that serves several widths keeps the most in its first bits.
+        steps = [n for n in heads.image.bits if n <= int(width)] if heads.image.nested else []
+        turned = rotation(centred, int(width), seed=seed, steps=steps)
+        turn = torch.from_numpy(turned).to(image.device)
+        for tower, features in ((heads.image, image), (heads.text, text)):
             head = tower.code[width]
             assert isinstance(head, Head)  # noqa: S101 - ModuleDict forgets the type
             _start(head, tower.embed, turn, features)
 
 
-def rotation(centred: NDArray[np.float32], n_bits: int, *, seed: int) -> NDArray[np.float32]:
+def rotation(
+    centred: NDArray[np.float32], n_bits: int, *, seed: int, steps: Sequence[int] = ()
+) -> NDArray[np.float32]:
     """Directions whose signs keep the most, f32[D, n_bits].
 
     ITQ gives at most D of them; a wider code takes several rotations from other starting points.
+    With `steps`, the first steps[0] directions are ITQ's of so many bits, those up to steps[1] the
+    next ones by variance, turned among themselves, and so on.
     """
     dim = centred.shape[1]
-    parts = []
-    for start in range(0, n_bits, dim):
-        digest = hashlib.sha256(f"{seed}:itq:{n_bits}:{start}".encode()).digest()
+    parts: list[NDArray[np.float32]] = []
+    rest, done = centred, 0
+    while done < n_bits:
+        if done % dim == 0:
+            rest = centred
+        ends = [end for end in (*steps, done - done % dim + dim, n_bits) if end > done]
+        n_here = min(ends) - done
+        digest = hashlib.sha256(f"{seed}:itq:{n_bits}:{done}".encode()).digest()
         rng = np.random.default_rng(int.from_bytes(digest[:8], "big"))
-        n_here = min(dim, n_bits - start)
-        parts.append(fit_itq(centred, n_here, n_iterations=N_ITERATIONS, rng=rng).projection)
+        found = fit_itq(rest, n_here, n_iterations=N_ITERATIONS, rng=rng).projection
+        parts.append(found)
+        rest = (rest - rest @ found @ found.T).astype(np.float32)
+        done += n_here
     return np.concatenate(parts, axis=1)
 
 
