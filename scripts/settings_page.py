@@ -39,17 +39,22 @@ $ caselight search "effusion" --home home --set search.shortlist=50
 
 The value after `=` is read as JSON where it is JSON (`--set model.bits=[64,128]`), else as text.
 An unknown name is refused with the nearest spelling (`config.unknown_key`), a value outside its
-range with the range (`config.out_of_range`). `configs/toy.toml` is an example file.
+range with the range (`config.out_of_range`). `configs/toy.toml` and `configs/thorough.toml` are
+example files.
 
 | Command | reads the sections |
 | --- | --- |
 | `caselight ingest` | `ingest` |
-| `caselight train` | `towers`, `model`, `loss`, `train` |
+| `caselight train` | `towers`, `model`, `loss`, `float_terms`, `hash_terms`, `finetune`, `train` |
+| `caselight train --from` | the same; `towers` and `model` are the model's own |
+| `caselight tune` | as `caselight train`, and `evaluate` for the intervals |
+| `caselight adapt` | the same, and `adapt`; with `--model`, its own `towers` and `model` |
 | `caselight index build` | `search.n_bits`; the towers are the model's own |
 | `caselight search` | `search`, `ingest` for a picture asked with; the towers are the model's own |
 | `caselight export` | as `caselight search` |
 | `caselight embed` | `search.n_bits`, with `--images` `ingest`; the towers are the model's own |
 | `caselight evaluate` | `evaluate`, `search`, with `--data` `ingest`; the towers are the model's |
+| `caselight compare` | `evaluate`; the towers are the models' own |
 
 A model keeps all the settings it was trained with, inside its file and in `run.json` beside it.
 

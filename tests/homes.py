@@ -32,6 +32,7 @@ TOY = (
     *("--set", "model.hidden_dim=32"),
     *("--set", "model.bits=[32,64]"),
     *("--set", "train.epochs=3"),
+    *("--set", "train.settle_epochs=3"),
     *("--set", "train.hash_epochs=3"),
 )
 """Options of `train` that make it a matter of milliseconds."""

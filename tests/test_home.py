@@ -18,7 +18,7 @@ from tests.homes import TOY, archive, done, picture, save, trained, trained_copy
 SETTINGS = {
     "towers": {"image": "toy", "text": "toy"},
     "model": {"embed_dim": 16, "hidden_dim": 32, "bits": [32, 64]},
-    "train": {"epochs": 3, "hash_epochs": 3},
+    "train": {"epochs": 3, "settle_epochs": 3, "hash_epochs": 3},
     "evaluate": {"n_resamples": 100},
 }
 """What the options of `tests.homes.TOY` say."""

@@ -1,8 +1,9 @@
 """Small trainings that many tests share."""
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -10,9 +11,10 @@ from torch import Tensor
 
 from caselight.config import Config
 from caselight.models.heads import Heads
-from caselight.train.loop import EpochLog, train_heads
-from caselight.train.pairs import Pairs
+from caselight.train.loop import EpochLog
+from caselight.train.pairs import Loose, Pairs
 from caselight.train.partial import drop_partial
+from caselight.train.stages import train_heads
 
 CPU = torch.device("cpu")
 EPOCHS, HASH_EPOCHS = 4, 3
@@ -26,6 +28,8 @@ SMALL: dict[str, dict[str, Any]] = {
     "model": {"embed_dim": 8, "hidden_dim": 8, "bits": [16], "dropout": 0.2},
     "train": {
         "epochs": EPOCHS,
+        # The stage between has its own tests.
+        "settle_epochs": 0,
         "hash_epochs": HASH_EPOCHS,
         "batch_size": 8,
         "warmup_steps": 2,
@@ -47,7 +51,11 @@ def config(*settings: Setting) -> Config:
 def turned(key: str) -> Setting:
     """The same setting with another value, whatever its value is in a small training."""
     section, name = key.split(".")
-    value = getattr(getattr(config(), section), name)
+    group = getattr(config(), section)
+    value = getattr(group, name)
+    if isinstance(value, str):
+        known = get_args(type(group).model_fields[name].annotation)
+        return key, known[(known.index(value) + 1) % len(known)]
     if isinstance(value, bool):
         return key, not value
     if isinstance(value, int):
@@ -67,7 +75,32 @@ def pairs(seed: int = 0, *, n: int = 25) -> Pairs:
         (causes @ np.random.default_rng(7 + w).standard_normal((6, w)) + 1).astype(np.float32)
         for w in (12, 10)
     ]
-    return Pairs(image=views[0], text=views[1], text_id=np.arange(n, dtype=np.int64) // 2)
+    # Two more views of every picture and one more of every text.
+    noise = np.random.default_rng(seed + 100)
+    image, text = (
+        np.stack([v, *(v + 0.1 * noise.standard_normal(v.shape) for _ in range(more))])
+        for v, more in zip(views, (2, 1), strict=True)
+    )
+    said = np.sign(causes[:, :3]) * (np.abs(causes[:, :3]) > 0.5)
+    return Pairs(
+        image=image.astype(np.float32),
+        text=text.astype(np.float32),
+        text_id=np.arange(n, dtype=np.int64) // 2,
+        patient=np.arange(n, dtype=np.int64) // 3,
+        site=np.arange(n, dtype=np.int64) % 2,
+        said=said.astype(np.float32),
+        loose=Loose(
+            image=image[:, : n // 3].astype(np.float32),
+            text=text[:, n // 2 :].astype(np.float32),
+            image_said=said[: n // 3].astype(np.float32),
+            text_said=said[n // 2 :].astype(np.float32),
+        ),
+    )
+
+
+def plain(data: Pairs) -> Pairs:
+    """The same pairs with no view but the picture and no rendering but the text, and no company."""
+    return dataclasses.replace(data, image=data.image[:1], text=data.text[:1], loose=Loose())
 
 
 def silent(_: EpochLog) -> None:

@@ -126,6 +126,7 @@ class ModelError(Error):
         "model.preprocess_mismatch",
         "model.unknown_tower",
         "model.no_such_bits",
+        "model.not_tunable",
         "model.tower_missing",
     )
 
@@ -134,7 +135,13 @@ class TrainError(Error):
     """A training that cannot start, or that diverged."""
 
     code = "train.non_finite"
-    codes = ("train.non_finite", "train.too_few_pairs")
+    codes = (
+        "train.non_finite",
+        "train.too_few_pairs",
+        "train.no_contrast",
+        "train.home_changed",
+        "train.other_unfinished",
+    )
 
 
 class StoreError(Error):

@@ -20,7 +20,7 @@ from caselight.index.manifest import (
     read_manifest,
     write_index,
 )
-from caselight.models.checkpoint import FILE, check_towers, load_checkpoint
+from caselight.models.checkpoint import FILE, carry_towers, check_towers, load_checkpoint
 from caselight.models.dual_encoder import DualEncoder
 from caselight.types import Codes
 
@@ -141,6 +141,7 @@ def _keep_model(home: Path, model: DualEncoder, source: Path) -> None:
     if target.exists() and target.samefile(path):
         return
     target.parent.mkdir(parents=True, exist_ok=True)
+    carry_towers(model.config, target.parent)
     staged = target.with_name(f".{FILE}-{secrets.token_hex(4)}")
     staged.write_bytes(path.read_bytes())
     staged.replace(target)

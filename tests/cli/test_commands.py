@@ -159,7 +159,7 @@ def test_every_run_leaves_its_record() -> None:
     assert len(run["data_digest"]) == 64
     assert run["seconds"] > 0
     assert [(e["stage"], e["epoch"]) for e in run["epochs"]] == [
-        (stage, n) for stage in ("float", "hash") for n in (1, 2, 3)
+        (stage, n) for stage in ("float", "settle", "hash") for n in (1, 2, 3)
     ]
 
 

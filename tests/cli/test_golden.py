@@ -11,6 +11,8 @@ from tests.homes import archive, done, train_and_index
 GOLDEN = Path(__file__).parents[1] / "golden"
 COMMANDS = (
     (),
+    ("adapt",),
+    ("compare",),
     ("datasets",),
     ("datasets", "check"),
     ("datasets", "list"),
@@ -24,6 +26,7 @@ COMMANDS = (
     ("ingest",),
     ("search",),
     ("train",),
+    ("tune",),
 )
 VOLATILE = ("hamming", "score", "model", "index", "thumbnail", "latency_ms", "seconds")
 

@@ -209,7 +209,8 @@ def test_a_training_killed_between_two_epochs_goes_on(tmp_path: Path) -> None:
     source = archive(tmp_path / "archive", n_studies=12)
     home = tmp_path / "home"
     done("ingest", source, "--home", home)
-    few = (*TRAIN, "--set", "train.epochs=7", "--set", "train.hash_epochs=7")
+    few = (*TRAIN, "--set", "train.epochs=7", "--set", "train.settle_epochs=0")
+    few = (*few, "--set", "train.hash_epochs=7")
     done("train", "--home", home, "--out", tmp_path / "whole", *few)
     original, calls = write_partial, 0
 

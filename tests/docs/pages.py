@@ -62,7 +62,9 @@ def commands(block: str) -> list[Command]:
     return [Command(words=tuple(shlex.split(a)), promised=tuple(b)) for a, b in found]
 
 
-def run_command(command: Command, *, small: Sequence[str] = ("train", "evaluate")) -> Answer:
+def run_command(
+    command: Command, *, small: Sequence[str] = ("train", "tune", "adapt", "evaluate", "compare")
+) -> Answer:
     """Run one command of a page in the working folder and hold it to what the page prints.
 
     Args:

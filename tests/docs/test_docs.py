@@ -190,6 +190,7 @@ def test_every_built_in_tower_is_documented() -> None:
         *TEXT_TOWERS,
         "transformers:FOLDER",
         "transformers:NAME",
+        "file:PATH",
     }
 
 
@@ -299,4 +300,8 @@ def test_the_toy_settings_train(studio: Path) -> None:
     assert record["towers"] == {"image": "toy", "text": "toy"}
     stages = [epoch["stage"] for epoch in record["epochs"]]
     toy = read_config(pages.TOY).train
-    assert (stages.count("float"), stages.count("hash")) == (toy.epochs, toy.hash_epochs)
+    assert [stages.count(stage) for stage in ("float", "settle", "hash")] == [
+        toy.epochs,
+        toy.settle_epochs,
+        toy.hash_epochs,
+    ]

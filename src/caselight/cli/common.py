@@ -6,10 +6,10 @@ should wait for it to read `--help`.
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import typer
 from rich.console import Console
@@ -49,6 +49,14 @@ Filters = Annotated[
 ]
 
 
+class Advance(Protocol):
+    """Moves a bar on."""
+
+    def __call__(self, what: str, n_done: int, n_all: int, note: str = "") -> None:
+        """So many of so many things are done now; the note stands beside them."""
+        ...
+
+
 class _Rate(ProgressColumn):
     """Things a second."""
 
@@ -58,11 +66,11 @@ class _Rate(ProgressColumn):
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[str, int, int], None]]:
+def progress() -> Iterator[Advance]:
     """Draw a bar for each kind of long work, on the error stream, so that --json stays clean.
 
     Yields:
-        A function (what, how many are done now, how many in all).
+        A function (what, how many are done now, how many in all, how it goes).
     """
     bars: dict[str, Any] = {}
     with Progress(
@@ -74,10 +82,10 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
         console=err,
     ) as shown:
 
-        def advance(what: str, n_done: int, n_all: int) -> None:
+        def advance(what: str, n_done: int, n_all: int, note: str = "") -> None:
             if what not in bars or shown.tasks[bars[what]].finished:
                 bars[what] = shown.add_task(what, total=n_all)
-            shown.advance(bars[what], n_done)
+            shown.update(bars[what], advance=n_done, description=f"{what} {note}".rstrip())
 
         yield advance
 

@@ -7,6 +7,8 @@ import typer
 
 from caselight import __version__
 from caselight.cli import (
+    adapt,
+    compare,
     datasets,
     demo_archive,
     doctor,
@@ -17,6 +19,7 @@ from caselight.cli import (
     ingest,
     search,
     train,
+    tune,
 )
 from caselight.cli.common import err
 from caselight.data.system_errors import explained
@@ -35,11 +38,14 @@ app.command("demo-archive")(demo_archive.demo_archive)
 app.add_typer(datasets.app, name="datasets")
 app.command("ingest")(ingest.ingest)
 app.command("train")(train.train)
+app.command("tune")(tune.tune)
+app.command("adapt")(adapt.adapt)
 app.add_typer(index.app, name="index")
 app.command("search")(search.search)
 app.command("export")(export.export)
 app.command("embed")(embed.embed)
 app.command("evaluate")(evaluate.evaluate)
+app.command("compare")(compare.compare)
 app.command("doctor")(doctor.doctor)
 
 

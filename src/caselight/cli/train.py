@@ -22,6 +22,12 @@ def train(
         str | None, typer.Option("--text", help="Which text goes with an image; see settings.")
     ] = None,
     filter_: Filters = None,
+    begin: Annotated[
+        Path | None, typer.Option("--from", help="Model to train further, under its own towers.")
+    ] = None,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Give up another unfinished training in --out.")
+    ] = False,
     config: ConfigFile = None,
     set_: Overrides = None,
 ) -> None:
@@ -41,10 +47,10 @@ def train(
 
         def on_epoch(log: "EpochLog") -> None:
             last[:] = [*(e for e in last if e.stage != log.stage), log]
-            advance(f"training {log.stage} heads", 1, log.n_epochs)
+            advance(f"training {log.stage} heads", 1, log.n_epochs, note=_standing(log))
 
         with OpenHome(home, config=settings, progress=advance) as place:
-            receipt = place.train(out_, on_epoch=on_epoch)
+            receipt = place.train(out_, on_epoch=on_epoch, restart=restart, begin=begin)
     scores = {name: value for log in last for name, value in log.val_recall_at_10.items()}
     out.print(
         f"trained on {receipt.n_pairs} pairs in {receipt.seconds:.1f} s; model "
@@ -71,3 +77,15 @@ def train(
         markup=False,
         soft_wrap=True,
     )
+
+
+def _standing(log: "EpochLog") -> str:
+    """How a training goes, in a few words: its loss, what it finds, and bits that are wasted."""
+    said = [f"loss {sum(log.losses.values()):.2f}"]
+    recalls = log.val_recall_at_10.values()
+    if recalls:
+        said.append(f"R@10 {sum(recalls) / len(recalls):.3f}")
+    dead = sum(value for name, value in log.bits.items() if name.startswith("dead_bits"))
+    if dead:
+        said.append(f"{dead:.0f} dead bits")
+    return ", ".join(said)
