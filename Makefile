@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint types layers unit test-all fix golden bench results archive clean
+.PHONY: help setup run test lint types layers unit test-all fix golden bench results archive learning clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1|\2/' | column -t -s '|'
@@ -58,6 +58,12 @@ results: setup ## write docs/results from the data in CASELIGHT_DATA
 archive: setup ## write docs/results/archive.md: DICOM, phantoms, ways of asking (half an hour)
 	@for part in results_dicom_files fuzz_dicom results_ingest phantom_shortcuts \
 	  results_report_sections results_asking archive_page; do \
+	  $(BIN)/python benchmarks/$$part.py || exit 1; done
+
+learning: setup ## write docs/results/learning.md: bits, terms, unpaired, towers (hours)
+	@for part in main folds terms unpaired; do \
+	  $(BIN)/python benchmarks/results_learning.py $$part || exit 1; done
+	@for part in results_adapt results_regimes learning_page; do \
 	  $(BIN)/python benchmarks/$$part.py || exit 1; done
 
 clean: ## remove what make run and the tools leave behind

@@ -44,9 +44,8 @@ from retrieval_page import BITS, CROSS, page
 ROOT = Path(__file__).resolve().parent.parent
 N_TRAIN_PHANTOMS, N_TEST_PHANTOMS = 1500, 500
 PLAIN = {
+    "hash_terms": {"quantization": 0.0, "bit_balance": 0.0},
     "loss": {
-        "quantization": 0.0,
-        "bit_balance": 0.0,
         "sharpness_start": 1.0,
         "sharpness_end": 1.0,
         "hash_temperature": 0.07,
@@ -190,6 +189,7 @@ def settings(data: DataSet, seed: int, overrides: list[str], *, plain: bool = Fa
         "train": {"seed": seed, "text": data.text, "filters": data.filters},
         "model": {"bits": list(BITS)},
         "loss": {},
+        "hash_terms": {},
     }
     for override in overrides:
         key, _, value = override.partition("=")

@@ -40,7 +40,10 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "hash temperature 0.1": {"loss.hash_temperature": 0.1},
     "60 hash epochs": {"train.hash_epochs": 60},
     "hash rate 1e-3": {"train.hash_lr": 1e-3},
-    "no quantization, no bit balance": {"loss.quantization": 0.0, "loss.bit_balance": 0.0},
+    "no quantization, no bit balance": {
+        "hash_terms.quantization": 0.0,
+        "hash_terms.bit_balance": 0.0,
+    },
     "sharpness to 5": {"loss.sharpness_end": 5.0},
 }
 

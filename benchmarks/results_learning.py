@@ -1,0 +1,431 @@
+"""Measure what is learned, and by which term; one JSON a part under benchmarks/results/learning.
+
+    python benchmarks/results_learning.py PART [--sets ...] [--seeds ...] [--work FOLDER]
+
+Parts: `main` (test splits, beside the baselines and published objectives), `folds` (the same
+settings over patient folds of all splits, to resolve more), `terms` (every term switched on or off,
+on folds of training and validation patients), `unpaired` (pairings hidden), `probes` (a "no" or a
+side), `regimes` (time and memory). `learning_page.py` writes docs/results/learning.md from them.
+Reads the folder of data sets named by CASELIGHT_DATA.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+import tomllib
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from caselight.config import Config
+from caselight.evaluation.figures import plain_interval
+from caselight.metrics.significance import cluster_bootstrap, paired_ratio
+from caselight.models.cca import fit_cca
+from caselight.models.itq import fit_itq
+from caselight.train.collect import merged_ids
+from caselight.train.pairs import Loose, Pairs
+from learning_common import (
+    Material,
+    Values,
+    folds,
+    read_material,
+    recall_at_10,
+    settings,
+    spaces,
+    train_float,
+    train_hash,
+)
+from machine import machine
+from results_retrieval import PLAIN, SETS
+
+ROOT = Path(__file__).resolve().parent.parent
+OUT = ROOT / "benchmarks/results/learning"
+BITS = (48, 64, 128, 256)
+RECIPES = {
+    # The hash stage alone, from the same float heads and as long: what each paper's objective adds.
+    "djsrh": {"hash_terms.djsrh": 1.0},
+    "jdsh": {"hash_terms.jdsh": 1.0},
+    "ucch": {"hash_terms.ucch": 1.0},
+}
+NO_TERMS = {
+    "hash_terms.infonce": 0.0,
+    "hash_terms.distillation": 0.0,
+    "hash_terms.asymmetric": 0.0,
+    "hash_terms.quantization": 0.0,
+    "hash_terms.bit_balance": 0.0,
+}
+
+
+QUICK: dict[str, Any] = {}
+"""One epoch each, to see that everything runs."""
+
+
+def best(**more: Any) -> dict[str, Any]:
+    """The settings of configs/thorough.toml, as overrides, and some more."""
+    said = tomllib.loads((ROOT / "configs/thorough.toml").read_text("utf-8"))
+    flat = {f"{s}.{k}": v for s, group in said.items() for k, v in group.items()}
+    return {**flat, "model.bits": list(BITS), **more, **QUICK}
+
+
+def scored(sides: dict[str, tuple[Any, Any]]) -> dict[str, Values]:
+    return {name: recall_at_10(*both) for name, both in sides.items()}
+
+
+def hashed(codes: Any) -> Any:
+    return np.where(codes >= 0, 1.0, -1.0)
+
+
+def baselines(
+    train: Pairs, test: Pairs, trained: dict[str, Any], tested: dict[str, Any], seed: int
+) -> dict[str, Values]:
+    """ITQ and plain signs of the float embedding, random rotation, and CCA of the features."""
+    image, text = trained["float"]
+    ask = tested["float"]
+    out = {}
+    for n_bits in BITS:
+        rng = np.random.default_rng(seed)
+        itq = fit_itq(np.concatenate([image, text]), n_bits, n_iterations=50, rng=rng)
+        out[f"itq_bits_{n_bits}"] = recall_at_10(*(hashed(itq.project(side)) for side in ask))
+        middle = image.mean(0), text.mean(0)
+        joint = np.concatenate([image - middle[0], text - middle[1]])
+        itq = fit_itq(joint, n_bits, n_iterations=50, rng=np.random.default_rng(seed))
+        out[f"itq_centred_bits_{n_bits}"] = recall_at_10(
+            *(hashed(itq.project(side - m)) for side, m in zip(ask, middle, strict=True))
+        )
+        turn = np.random.default_rng(seed).standard_normal((image.shape[1], n_bits))
+        out[f"random_bits_{n_bits}"] = recall_at_10(
+            *(hashed((side - m) @ turn) for side, m in zip(ask, middle, strict=True))
+        )
+        views = [train.image[0], train.text[0]]
+        scale = [(v.mean(0), np.maximum(v.std(0), 1e-6)) for v in views]
+        normal = [((v - m) / s).astype(np.float32) for v, (m, s) in zip(views, scale, strict=True)]
+        if n_bits <= min(len(normal[0]), normal[1].shape[1]):
+            cca = fit_cca(normal[0], normal[1], n_bits, ridge=1.0)
+            out[f"cca_bits_{n_bits}"] = recall_at_10(
+                *(
+                    hashed(one.project(((v - m) / s).astype(np.float32)))
+                    for one, v, (m, s) in zip(
+                        cca, (test.image[0], test.text[0]), scale, strict=True
+                    )
+                )
+            )
+    return out
+
+
+def run_main(name: str, seeds: list[int], work: Path) -> dict[str, Any]:
+    """The test split: ours at every width, beside baselines and published objectives."""
+    material = read_material(name, work, best())
+    train, test = material.take(material.rows("train")), material.take(material.rows("test"))
+    found: dict[str, list[Values]] = defaultdict(list)
+    seconds: dict[str, list[float]] = defaultdict(list)
+    for seed in seeds:
+        one, times = run_once(name, train, test, seed)
+        for reading, values in one.items():
+            found[reading].append(values)
+        for stage, spent in times.items():
+            seconds[stage].append(round(spent, 1))
+    return {
+        **summary(found, patients(test)),
+        "n_train": len(train),
+        "n_test": len(test),
+        "n_distinct_texts": len(np.unique(test.text_id)),
+        "seconds": dict(seconds),
+    }
+
+
+def run_once(
+    name: str, train: Pairs, test: Pairs, seed: int, *, ours_only: bool = False
+) -> tuple[dict[str, Values], dict[str, float]]:
+    """One seed: every reading's recall of every query, and what the stages took."""
+    data = SETS[name]
+    config = settings(data, best(), seed=seed)
+    start = time.perf_counter()
+    heads = train_float(train, config)
+    times = {"float": time.perf_counter() - start}
+    start = time.perf_counter()
+    made = train_hash(heads, train, config)
+    times["hash"] = time.perf_counter() - start
+    tested = spaces(made, test)
+    found = scored(tested)
+    found |= baselines(train, test, spaces(made, train), tested, seed)
+    if not ours_only:
+        for recipe, terms in RECIPES.items():
+            other = settings(data, best(**NO_TERMS, **terms), seed=seed)
+            found |= {
+                f"{recipe}_{reading}": values
+                for reading, values in scored(spaces(train_hash(heads, train, other), test)).items()
+                if reading != "float"
+            }
+        plain = {f"{s}.{k}": v for s, group in PLAIN.items() for k, v in group.items()}
+        other = settings(data, best(**plain), seed=seed)
+        found |= {
+            f"tanh_sign_{reading}": values
+            for reading, values in scored(spaces(train_hash(heads, train, other), test)).items()
+            if reading != "float"
+        }
+    return found, times
+
+
+def run_folds(name: str, n_folds: int, work: Path) -> dict[str, Any]:
+    """The same settings, trained and scored over folds by patient of all splits together."""
+    material = read_material(name, work, best())
+    found: dict[str, list[Values]] = defaultdict(list)
+    owners = []
+    for fold, (rows, held) in enumerate(folds(material, n_folds, splits=("train", "val", "test"))):
+        test = material.take(held)
+        one, _ = run_once(name, material.take(rows), test, fold, ours_only=True)
+        owners.append(patients(test))
+        for reading, values in one.items():
+            found[reading].append(values)
+    return {
+        **summary(found, np.concatenate(owners), tiled=False),
+        "n_folds": n_folds,
+        "n_pairs": len(material.pairs),
+    }
+
+
+def patients(pairs: Pairs) -> Any:
+    """The patient of every query of `recall_at_10`, i64[2N]."""
+    assert pairs.patient is not None
+    return np.tile(pairs.patient, 2)
+
+
+def summary(found: dict[str, list[Values]], owner: Any, *, tiled: bool = True) -> dict[str, Any]:
+    """Recall in both directions, and the ratio to float paired by query, with intervals."""
+    evaluate = Config().evaluate
+    n_runs = len(found["float"])
+    clusters = np.tile(owner, n_runs) if tiled else owner
+    table = {}
+    for reading, runs in found.items():
+        both = np.concatenate(runs)
+        options: dict[str, Any] = {"n_resamples": evaluate.n_resamples, "level": evaluate.level}
+        table[reading] = {
+            "recall_at_10": plain_interval(
+                cluster_bootstrap(
+                    both, clusters, rng=np.random.default_rng(0), statistic="mean", **options
+                )
+            ),
+            "text_to_image": round(float(np.mean([np.split(r, 2)[0].mean() for r in runs])), 4),
+            "image_to_text": round(float(np.mean([np.split(r, 2)[1].mean() for r in runs])), 4),
+            "by_run": [round(float(r.mean()), 4) for r in runs],
+            "ratio": plain_interval(
+                paired_ratio(
+                    both,
+                    np.concatenate(found["float"]),
+                    clusters,
+                    rng=np.random.default_rng(0),
+                    **options,
+                )
+            ),
+        }
+    return {"readings": table, "n_queries": len(clusters), "n_patients": len(np.unique(clusters))}
+
+
+FLOAT_TERMS: dict[str, dict[str, Any]] = {
+    "as chosen": {},
+    "no image views": {"train.image_views": 0},
+    "no text renderings": {"train.text_views": 0},
+    "+ intra-modal, images": {"float_terms.intra_image": 0.2},
+    "+ intra-modal, texts": {"float_terms.intra_text": 0.2},
+    "+ margin, scaled": {"float_terms.margin": 1.0},
+    "+ margin, fixed": {"float_terms.margin": 1.0, "loss.margin_max_scale": 1.0},
+    "+ near-equal positives": {"loss.near_equal": True},
+    "+ soft targets 0.2": {"loss.soft_targets": 0.2},
+    "+ findings as positives 0.5": {"loss.findings": 0.5},
+    "+ running mean 0.99": {"train.ema": 0.99},
+    "hard batches": {"train.sampler": "hard"},
+    "patients in turn": {"train.sampler": "patients"},
+}
+HASH_TERMS: dict[str, dict[str, Any]] = {
+    "as chosen": {},
+    "no alignment": {"hash_terms.infonce": 0.0, "hash_terms.distillation": 1.0},
+    "+ distillation": {"hash_terms.distillation": 1.0},
+    "+ asymmetric": {"hash_terms.asymmetric": 1.0},
+    "+ margin, scaled": {"hash_terms.margin": 1.0},
+    "+ margin, fixed": {"hash_terms.margin": 1.0, "loss.margin_max_scale": 1.0},
+    "+ intra-modal, images": {"hash_terms.intra_image": 0.2},
+    "+ intra-modal, texts": {"hash_terms.intra_text": 0.2},
+    "no quantization": {"hash_terms.quantization": 0.0},
+    "no bit balance": {"hash_terms.bit_balance": 0.0},
+    "+ bit independence": {"hash_terms.bit_independence": 0.1},
+    "straight-through": {"loss.relaxation": "straight_through"},
+    "greedy hash": {"loss.relaxation": "greedy_hash", "hash_terms.greedy_penalty": 0.1},
+    "tanh to 5": {"loss.sharpness_end": 5.0},
+    "hash temperature 0.1": {"loss.hash_temperature": 0.1},
+    "rotation learned too": {"model.rotation": True},
+    "rotation alone": {
+        "model.rotation": True,
+        "train.hash_layers": "rotation",
+        "train.hash_lr": 3e-3,
+    },
+    "nested": {"model.nested": True},
+    "from scratch": {"train.warm_start": False, "train.hash_lr": 1e-3},
+}
+
+
+def run_terms(name: str, n_used: int, work: Path) -> dict[str, Any]:
+    """Each term on or off, over folds of training and validation patients."""
+    data = SETS[name]
+    base = best(**{"loss.findings": 0.5})
+    material = read_material(name, work, base)
+    found: dict[str, list[Values]] = defaultdict(list)
+    owners = []
+    for rows, held in folds(material, 4, splits=("train", "val"))[:n_used]:
+        train, test = material.take(rows), material.take(held)
+        owners.append(patients(test))
+        kept = None
+        texts = [material.texts[row] for row in rows]
+        for variant, changed in FLOAT_TERMS.items():
+            config = settings(data, best(**changed))
+            heads = train_float(seen_as(train, texts, config), config)
+            kept = kept or heads
+            print(name, variant, flush=True)
+            found[f"float: {variant}"].append(recall_at_10(*spaces(heads, test)["float"]))
+        assert kept is not None
+        for variant, changed in HASH_TERMS.items():
+            config = settings(data, best(**{"model.bits": [64, 128], **changed}))
+            sides = spaces(train_hash(kept, train, config), test)
+            for width in (64, 128):
+                found[f"bits_{width}: {variant}"].append(recall_at_10(*sides[f"bits_{width}"]))
+        print(name, "terms: a fold done", flush=True)
+    owner = np.concatenate(owners)
+    rows_out = {}
+    for row, runs in found.items():
+        against = found[f"{row.split(':')[0]}: as chosen"]
+        gain = np.concatenate(runs) - np.concatenate(against)
+        interval = cluster_bootstrap(
+            gain,
+            owner,
+            n_resamples=1000,
+            rng=np.random.default_rng(0),
+            statistic="mean",
+            level=0.95,
+        )
+        rows_out[row] = {
+            "recall_at_10": round(float(np.concatenate(runs).mean()), 4),
+            "gain": plain_interval(interval),
+        }
+    return {"rows": rows_out, "n_queries": len(owner), "n_folds": n_used}
+
+
+def seen_as(train: Pairs, texts: list[str], config: Config) -> Pairs:
+    """The same pairs with the views and targets that these settings ask for."""
+    ids = train.text_id
+    if config.loss.near_equal:
+        ids = merged_ids(texts, ids, train.text[0])
+    return replace(
+        train,
+        image=train.image[: 1 + config.train.image_views],
+        text=train.text[: 1 if config.train.text_views == 0 else None],
+        text_id=ids,
+        said=train.said if config.loss.findings else None,
+    )
+
+
+def run_unpaired(name: str, n_used: int, work: Path) -> dict[str, Any]:
+    """Half and three quarters of the pairings hidden: what the unpaired rest still gives."""
+    data = SETS[name]
+    material = read_material(name, work, best(**{"loss.findings": 0.5}))
+    found: dict[str, list[Values]] = defaultdict(list)
+    owners = []
+    for fold, (rows, held) in enumerate(folds(material, 4, splits=("train", "val"))[:n_used]):
+        test = material.take(held)
+        owners.append(patients(test))
+        order = np.random.default_rng(fold).permutation(rows)
+        for hidden in (0.0, 0.5, 0.75):
+            n_kept = round(len(order) * (1 - hidden))
+            kept, rest = np.sort(order[:n_kept]), order[n_kept:]
+            # Apart: which text went with which image is lost.
+            texts = np.random.default_rng(fold + 1).permutation(rest)
+            loose = loose_of(material, rest, texts)
+            for variant, terms in UNPAIRED.items():
+                if hidden == 0.0 and variant != "pairs alone":
+                    continue
+                config = settings(data, best(**{"model.bits": [128], **terms}))
+                train = replace(material.take(kept, loose=loose), said=None)
+                sides = spaces(train_hash(train_float(train, config), train, config), test)
+                for reading in ("float", "bits_128"):
+                    row = f"{round(100 * hidden)} % hidden: {variant}: {reading}"
+                    found[row].append(recall_at_10(*sides[reading]))
+        print(name, "unpaired: a fold done", flush=True)
+    owner = np.concatenate(owners)
+    out = {}
+    for row, runs in found.items():
+        hidden, _, reading = row.split(": ")
+        values = np.concatenate(runs)
+        against = np.concatenate(found[f"{hidden}: pairs alone: {reading}"])
+        options: dict[str, Any] = {"n_resamples": 1000, "statistic": "mean", "level": 0.95}
+        out[row] = {
+            "recall_at_10": plain_interval(
+                cluster_bootstrap(values, owner, rng=np.random.default_rng(0), **options)
+            ),
+            "gain": plain_interval(
+                cluster_bootstrap(values - against, owner, rng=np.random.default_rng(0), **options)
+            ),
+        }
+    return {"rows": out, "n_queries": len(owner), "n_folds": n_used}
+
+
+UNPAIRED: dict[str, dict[str, Any]] = {
+    "pairs alone": {"train.unpaired": False},
+    "+ intra-modal on the rest": {
+        "float_terms.intra_image": 0.2,
+        "float_terms.intra_text": 0.2,
+    },
+    "+ labels meet findings": {"float_terms.unpaired": 0.5},
+}
+
+
+def loose_of(material: Material, images: Any, texts: Any) -> Loose:
+    """Images and texts whose pairing is forgotten; images keep their study's labels."""
+    pairs = material.pairs
+    assert pairs.said is not None
+    return Loose(
+        image=pairs.image[:, images],
+        text=pairs.text[:, texts],
+        image_said=material.label_said[images],
+        text_said=pairs.said[texts],
+    )
+
+
+PARTS: dict[str, Callable[[str, argparse.Namespace], dict[str, Any]]] = {
+    "main": lambda name, o: run_main(name, [int(s) for s in o.seeds.split(",")], o.work),
+    "folds": lambda name, o: run_folds(name, 5, o.work),
+    "terms": lambda name, o: run_terms(name, o.folds, o.work),
+    "unpaired": lambda name, o: run_unpaired(name, o.folds, o.work),
+}
+
+
+def main() -> None:
+    """Measure one part and write its JSON."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("part", choices=PARTS)
+    parser.add_argument("--sets", default=",".join(SETS))
+    parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--folds", type=int, default=2, help="of four, for terms and unpaired")
+    parser.add_argument("--work", type=Path, help="folder for homes; kept when given")
+    parser.add_argument("--quick", action="store_true", help="one epoch each, nothing kept")
+    options = parser.parse_args()
+    if options.quick:
+        QUICK.update({"train.epochs": 1, "train.hash_epochs": 1})
+    with tempfile.TemporaryDirectory() as scratch:
+        options.work = options.work or Path(scratch)
+        for name in options.sets.split(","):
+            start = time.perf_counter()
+            found = PARTS[options.part](name, options)
+            found |= {"machine": machine(), "minutes": round((time.perf_counter() - start) / 60, 1)}
+            if options.quick:
+                continue
+            OUT.mkdir(parents=True, exist_ok=True)
+            target = OUT / f"{options.part}-{name}.json"
+            target.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+            print(options.part, name, found["minutes"], "min", flush=True)
+
+
+if __name__ == "__main__":
+    main()
