@@ -4,8 +4,9 @@
 
 Parts: `main` (test splits, beside the baselines and published objectives), `folds` (the same
 settings over patient folds of all splits, to resolve more), `terms` (every term switched on or off,
-on folds of training and validation patients), `unpaired` (pairings hidden), `probes` (a "no" or a
-side), `regimes` (time and memory). `learning_page.py` writes docs/results/learning.md from them.
+on folds of training and validation patients), `unpaired` (pairings hidden). What an encoder hears,
+and adapting, are measured by results_adapt.py, time and memory by results_regimes.py;
+`learning_page.py` writes docs/results/learning.md from all.
 Reads the folder of data sets named by CASELIGHT_DATA.
 """
 
@@ -412,7 +413,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one epoch each, nothing kept")
     options = parser.parse_args()
     if options.quick:
-        QUICK.update({"train.epochs": 1, "train.hash_epochs": 1})
+        QUICK.update({f"train.{stage}epochs": 1 for stage in ("", "settle_", "hash_")})
     with tempfile.TemporaryDirectory() as scratch:
         options.work = options.work or Path(scratch)
         for name in options.sets.split(","):
