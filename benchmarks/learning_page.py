@@ -8,6 +8,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from results_learning import CHOSEN
 from results_retrieval import SETS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -68,13 +69,19 @@ def head() -> str:
             "not edit. Every number is in benchmarks/results/learning.",
             "",
             f"Machine: {'; '.join(machines)}; no GPU was at hand, so no run on one. Settings: "
-            "configs/thorough.toml, for ours and for every baseline alike; where a row differs it "
-            "says in what. Recall@10 is strict (the one right partner), ties averaged, both "
-            "directions pooled. *Ratio* is Recall@10 over that of the float model of the same "
-            "run, paired by query. Intervals are 95 %, from a bootstrap over patients. Codes are "
-            "compared by symmetric Hamming distance alone: no float is used after the sign. The "
-            "published objectives train the hash heads from the same float heads, on the same "
-            "features and for as many steps, with their own constants, in the place of our terms; "
+            "configs/thorough.toml, for ours and for every baseline alike"
+            + "".join(
+                f"; on {name} {' and '.join(f'{k} = {v}' for k, v in changed.items())}, as chosen "
+                "on training and validation patients"
+                for name, changed in CHOSEN.items()
+            )
+            + "; where a row differs it says in what. Recall@10 is strict (the one right partner), "
+            "ties averaged, both directions pooled. *Ratio* is Recall@10 over that of the float "
+            "model of the same run, paired by query. Intervals are 95 %, from a bootstrap over "
+            "patients. Codes are compared by symmetric Hamming distance alone: no float is used "
+            "after the sign. The published objectives train the hash heads from the same start "
+            "(float heads and ITQ rotation), on the same features and for as many steps, with "
+            "their own constants, in the place of our terms; "
             "canonical correlation has the features alone (ridge 1).",
             "",
         ]
@@ -266,8 +273,9 @@ def unpaired() -> list[str]:
         "## Unpaired studies",
         "",
         "A share of the training pairings is hidden: those images and texts are still there, and "
-        "which went with which is not known. *Pairs alone* drops them. Folds as above; the gain "
-        "is over *pairs alone* with as many hidden, in points.",
+        "which went with which is not known. *Pairs alone* drops them. Folds as above, "
+        "configs/thorough.toml as it is; the gain is over *pairs alone* with as many hidden, in "
+        "points.",
         "",
         "| hidden: what is used: reading | "
         + " | ".join(f"{name} R@10 | gain (95 %)" for name in found)

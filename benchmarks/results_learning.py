@@ -62,15 +62,22 @@ NO_TERMS = {
 }
 
 
+CHOSEN: dict[str, dict[str, Any]] = {
+    # By folds of training and validation patients, see docs/experiments.md; `caselight tune` does
+    # the like. The published objectives train as long, with temperatures of their own.
+    "phantoms": {"train.hash_epochs": 60, "loss.hash_temperature": 0.12},
+}
+"""Where a set wants other settings than configs/thorough.toml."""
+
 QUICK: dict[str, Any] = {}
 """One epoch each, to see that everything runs."""
 
 
-def best(**more: Any) -> dict[str, Any]:
-    """The settings of configs/thorough.toml, as overrides, and some more."""
+def best(name: str, **more: Any) -> dict[str, Any]:
+    """The settings of configs/thorough.toml and of the set, as overrides, and some more."""
     said = tomllib.loads((ROOT / "configs/thorough.toml").read_text("utf-8"))
     flat = {f"{s}.{k}": v for s, group in said.items() for k, v in group.items()}
-    return {**flat, "model.bits": list(BITS), **more, **QUICK}
+    return {**flat, "model.bits": list(BITS), **CHOSEN.get(name, {}), **more, **QUICK}
 
 
 def scored(sides: dict[str, tuple[Any, Any]]) -> dict[str, Values]:
@@ -120,7 +127,7 @@ def baselines(
 
 def run_main(name: str, seeds: list[int], work: Path) -> dict[str, Any]:
     """The test split: ours at every width, beside baselines and published objectives."""
-    material = read_material(name, work, best())
+    material = read_material(name, work, best(name))
     train, test = material.take(material.rows("train")), material.take(material.rows("test"))
     found: dict[str, list[Values]] = defaultdict(list)
     seconds: dict[str, list[float]] = defaultdict(list)
@@ -144,7 +151,7 @@ def run_once(
 ) -> tuple[dict[str, Values], dict[str, float]]:
     """One seed: every reading's recall of every query, and what the stages took."""
     data = SETS[name]
-    config = settings(data, best(), seed=seed)
+    config = settings(data, best(name), seed=seed)
     start = time.perf_counter()
     heads = train_float(train, config)
     times = {"float": time.perf_counter() - start}
@@ -156,14 +163,14 @@ def run_once(
     found |= baselines(train, test, spaces(made, train), tested, seed)
     if not ours_only:
         for recipe, terms in RECIPES.items():
-            other = settings(data, best(**NO_TERMS, **terms), seed=seed)
+            other = settings(data, best(name, **NO_TERMS, **terms), seed=seed)
             found |= {
                 f"{recipe}_{reading}": values
                 for reading, values in scored(spaces(train_hash(heads, train, other), test)).items()
                 if reading != "float"
             }
         plain = {f"{s}.{k}": v for s, group in PLAIN.items() for k, v in group.items()}
-        other = settings(data, best(**plain), seed=seed)
+        other = settings(data, best(name, **plain), seed=seed)
         found |= {
             f"tanh_sign_{reading}": values
             for reading, values in scored(spaces(train_hash(heads, train, other), test)).items()
@@ -174,7 +181,7 @@ def run_once(
 
 def run_folds(name: str, n_folds: int, work: Path) -> dict[str, Any]:
     """The same settings, trained and scored over folds by patient of all splits together."""
-    material = read_material(name, work, best())
+    material = read_material(name, work, best(name))
     found: dict[str, list[Values]] = defaultdict(list)
     owners = []
     for fold, (rows, held) in enumerate(folds(material, n_folds, splits=("train", "val", "test"))):
@@ -272,7 +279,7 @@ HASH_TERMS: dict[str, dict[str, Any]] = {
 def run_terms(name: str, n_used: int, work: Path) -> dict[str, Any]:
     """Each term on or off, over folds of training and validation patients."""
     data = SETS[name]
-    base = best(**{"loss.findings": 0.5})
+    base = best(name, **{"loss.findings": 0.5})
     material = read_material(name, work, base)
     found: dict[str, list[Values]] = defaultdict(list)
     owners = []
@@ -282,14 +289,14 @@ def run_terms(name: str, n_used: int, work: Path) -> dict[str, Any]:
         kept = None
         texts = [material.texts[row] for row in rows]
         for variant, changed in FLOAT_TERMS.items():
-            config = settings(data, best(**changed))
+            config = settings(data, best(name, **changed))
             heads = train_float(seen_as(train, texts, config), config)
             kept = kept or heads
             print(name, variant, flush=True)
             found[f"float: {variant}"].append(recall_at_10(*spaces(heads, test)["float"]))
         assert kept is not None
         for variant, changed in HASH_TERMS.items():
-            config = settings(data, best(**{"model.bits": [64, 128], **changed}))
+            config = settings(data, best(name, **{"model.bits": [64, 128], **changed}))
             sides = spaces(train_hash(kept, train, config), test)
             for width in (64, 128):
                 found[f"bits_{width}: {variant}"].append(recall_at_10(*sides[f"bits_{width}"]))
@@ -331,7 +338,7 @@ def seen_as(train: Pairs, texts: list[str], config: Config) -> Pairs:
 def run_unpaired(name: str, n_used: int, work: Path) -> dict[str, Any]:
     """Half and three quarters of the pairings hidden: what the unpaired rest still gives."""
     data = SETS[name]
-    material = read_material(name, work, best(**{"loss.findings": 0.5}))
+    material = read_material(name, work, best("", **{"loss.findings": 0.5}))
     found: dict[str, list[Values]] = defaultdict(list)
     owners = []
     for fold, (rows, held) in enumerate(folds(material, 4, splits=("train", "val"))[:n_used]):
@@ -347,7 +354,7 @@ def run_unpaired(name: str, n_used: int, work: Path) -> dict[str, Any]:
             for variant, terms in UNPAIRED.items():
                 if hidden == 0.0 and variant != "pairs alone":
                     continue
-                config = settings(data, best(**{"model.bits": [128], **terms}))
+                config = settings(data, best("", **{"model.bits": [128], **terms}))
                 train = replace(material.take(kept, loose=loose), said=None)
                 sides = spaces(train_hash(train_float(train, config), train, config), test)
                 for reading in ("float", "bits_128"):

@@ -18,9 +18,10 @@ DEFAULT_SPACE: Mapping[str, tuple[Any, ...]] = {
     "model.dropout": (0.2, 0.5, 0.7),
     "model.input_dropout": (0.0, 0.2, 0.5),
     "loss.temperature": (0.04, 0.07, 0.12, 0.2),
-    "loss.hash_temperature": (0.1, 0.2, 0.4),
+    "loss.hash_temperature": (0.12, 0.2, 0.3),
     "train.epochs": (30, 60, 120),
     "train.lr": (3e-4, 1e-3, 3e-3),
+    "train.hash_epochs": (30, 60, 90),
     "train.hash_lr": (1e-4, 3e-4, 1e-3),
     "train.weight_decay": (1e-3, 1e-2, 1e-1),
 }
