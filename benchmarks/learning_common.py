@@ -4,6 +4,7 @@ Everything is measured on pairs: images with a text. Features are read once for 
 trains on some of the pairs and is scored on others, strictly (row i's own partner is the answer).
 """
 
+import copy
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -117,6 +118,11 @@ def folds(
 
 def train_float(pairs: Pairs, config: Config) -> Heads:
     """The float stage, and the one in which its heads settle."""
+    return settle(train_unsettled(pairs, config), pairs, config)
+
+
+def train_unsettled(pairs: Pairs, config: Config) -> Heads:
+    """The float stage alone."""
     heads = Heads(
         pairs.image.shape[2],
         pairs.text.shape[2],
@@ -126,9 +132,15 @@ def train_float(pairs: Pairs, config: Config) -> Heads:
     heads.image.fit_scale(torch.from_numpy(pairs.image[0]))
     heads.text.fit_scale(torch.from_numpy(pairs.text[0]))
     _run(float_stage(heads, _sources(pairs), config), pairs, config)
-    if config.train.settle_epochs:
-        _run(settle_stage(heads, _sources(pairs), config), pairs, config)
     return heads
+
+
+def settle(heads: Heads, pairs: Pairs, config: Config) -> Heads:
+    """The second stage alone, on a copy."""
+    made = copy.deepcopy(heads)
+    if config.train.settle_epochs:
+        _run(settle_stage(made, _sources(pairs), config), pairs, config)
+    return made
 
 
 def train_hash(heads: Heads, pairs: Pairs, config: Config) -> Heads:

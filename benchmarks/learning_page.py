@@ -8,7 +8,6 @@ import math
 from pathlib import Path
 from typing import Any
 
-from results_learning import CHOSEN
 from results_retrieval import SETS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -71,10 +70,12 @@ def head() -> str:
             f"Machine: {'; '.join(machines)}; no GPU was at hand, so no run on one. Settings: "
             "configs/thorough.toml, for ours and for every baseline alike"
             + "".join(
-                f"; on {name} {' and '.join(f'{k} = {v}' for k, v in changed.items())}, as chosen "
-                "on training and validation patients"
-                for name, changed in CHOSEN.items()
+                f"; on {name} {', '.join(f'{k} = {v}' for k, v in block['chosen'].items())}"
+                for name in SETS
+                if (block := kept("choose", name))
             )
+            + " (chosen on folds of training and validation patients: how to settle by float "
+            "recall, the hash stage by that of 128 bits, four points each)"
             + "; where a row differs it says in what. Recall@10 is strict (the one right partner), "
             "ties averaged, both directions pooled. *Ratio* is Recall@10 over that of the float "
             "model of the same run, paired by query. Intervals are 95 %, from a bootstrap over "

@@ -2,11 +2,12 @@
 
     python benchmarks/results_learning.py PART [--sets ...] [--seeds ...] [--work FOLDER]
 
-Parts: `main` (test splits, beside the baselines and published objectives), `folds` (the same
-settings over patient folds of all splits, to resolve more), `terms` (every term switched on or off,
-on folds of training and validation patients), `unpaired` (pairings hidden). What an encoder hears,
-and adapting, are measured by results_adapt.py, time and memory by results_regimes.py;
-`learning_page.py` writes docs/results/learning.md from all.
+Parts: `choose` (the length of two stages by folds of training and validation patients; the other
+parts take what it found), `main` (test splits, beside the baselines and published objectives),
+`folds` (the same settings over patient folds of all splits, to resolve more), `terms` (every term
+switched on or off, on folds of training and validation patients), `unpaired` (pairings hidden).
+What an encoder hears, and adapting, are measured by results_adapt.py, time and memory by
+results_regimes.py; `learning_page.py` writes docs/results/learning.md from all.
 Reads the folder of data sets named by CASELIGHT_DATA.
 """
 
@@ -18,6 +19,7 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +39,11 @@ from learning_common import (
     read_material,
     recall_at_10,
     settings,
+    settle,
     spaces,
     train_float,
     train_hash,
+    train_unsettled,
 )
 from machine import machine
 from results_retrieval import PLAIN, SETS
@@ -62,22 +66,26 @@ NO_TERMS = {
 }
 
 
-CHOSEN: dict[str, dict[str, Any]] = {
-    # By folds of training and validation patients, see docs/experiments.md; `caselight tune` does
-    # the like. The published objectives train as long, with temperatures of their own.
-    "phantoms": {"train.hash_epochs": 60, "loss.hash_temperature": 0.12},
-}
-"""Where a set wants other settings than configs/thorough.toml."""
+SETTLE = {"train.settle_epochs": (30, 60), "loss.settle_temperature": (0.2, 0.3)}
+HASH = {"train.hash_epochs": (30, 60), "loss.hash_temperature": (0.12, 0.2)}
+"""What `choose` tries for every set: as many points for float as for the codes."""
 
 QUICK: dict[str, Any] = {}
 """One epoch each, to see that everything runs."""
 
 
 def best(name: str, **more: Any) -> dict[str, Any]:
-    """The settings of configs/thorough.toml and of the set, as overrides, and some more."""
+    """The settings of configs/thorough.toml and those chosen for the set, and some more."""
     said = tomllib.loads((ROOT / "configs/thorough.toml").read_text("utf-8"))
     flat = {f"{s}.{k}": v for s, group in said.items() for k, v in group.items()}
-    return {**flat, "model.bits": list(BITS), **CHOSEN.get(name, {}), **more, **QUICK}
+    return {**flat, "model.bits": list(BITS), **chosen(name), **more, **QUICK}
+
+
+def chosen(name: str) -> dict[str, Any]:
+    """What `choose` found best for a set; nothing before it has run."""
+    path = OUT / f"choose-{name}.json"
+    found: dict[str, Any] = json.loads(path.read_text("utf-8"))["chosen"] if path.is_file() else {}
+    return found
 
 
 def scored(sides: dict[str, tuple[Any, Any]]) -> dict[str, Values]:
@@ -123,6 +131,55 @@ def baselines(
                 )
             )
     return out
+
+
+def run_choose(name: str, n_used: int, work: Path) -> dict[str, Any]:
+    """How long and how softly to settle by float recall, then the hash stage by its 128 bits."""
+    data = SETS[name]
+    material = read_material(name, work, best(""))
+    base = best("", **{"model.bits": [128]})
+    found: dict[str, dict[str, list[float]]] = {"float": defaultdict(list), "bits_128": {}}
+    points = [dict(zip(SETTLE, values, strict=True)) for values in product(*SETTLE.values())]
+    held = folds(material, 4, splits=("train", "val"))[:n_used]
+    settled: list[dict[str, Any]] = []
+    for fold, (rows, asked) in enumerate(held):
+        train, test = material.take(rows), material.take(asked)
+        heads = train_unsettled(train, settings(data, base, seed=fold))
+        settled.append({})
+        for point in points:
+            config = settings(data, {**base, **point, **QUICK}, seed=fold)
+            made = settle(heads, train, config)
+            settled[fold][json.dumps(point)] = made
+            found["float"][json.dumps(point)].append(mean_recall(made, test, "float"))
+        print(name, "choose: a fold settled", flush=True)
+    softest = max(found["float"], key=lambda point: np.mean(found["float"][point]))
+    for point in [dict(zip(HASH, values, strict=True)) for values in product(*HASH.values())]:
+        config = {**base, **json.loads(softest), **point, **QUICK}
+        found["bits_128"][json.dumps(point)] = [
+            mean_recall(
+                train_hash(
+                    settled[fold][softest],
+                    material.take(rows),
+                    settings(data, config, seed=fold),
+                ),
+                material.take(asked),
+                "bits_128",
+            )
+            for fold, (rows, asked) in enumerate(held)
+        ]
+    codes = max(found["bits_128"], key=lambda point: np.mean(found["bits_128"][point]))
+    return {
+        "chosen": json.loads(softest) | json.loads(codes),
+        "recall_at_10": {
+            reading: {point: [round(v, 4) for v in values] for point, values in rows.items()}
+            for reading, rows in found.items()
+        },
+        "n_folds": n_used,
+    }
+
+
+def mean_recall(heads: Any, test: Pairs, reading: str) -> float:
+    return float(recall_at_10(*spaces(heads, test)[reading]).mean())
 
 
 def run_main(name: str, seeds: list[int], work: Path) -> dict[str, Any]:
@@ -352,7 +409,7 @@ def run_unpaired(name: str, n_used: int, work: Path) -> dict[str, Any]:
             texts = np.random.default_rng(fold + 1).permutation(rest)
             loose = loose_of(material, rest, texts)
             for variant, terms in UNPAIRED.items():
-                if hidden == 0.0 and variant != "pairs alone":
+                if hidden == 0.0 and not variant.startswith("pairs alone"):
                     continue
                 config = settings(data, best("", **{"model.bits": [128], **terms}))
                 train = replace(material.take(kept, loose=loose), said=None)
@@ -379,13 +436,12 @@ def run_unpaired(name: str, n_used: int, work: Path) -> dict[str, Any]:
     return {"rows": out, "n_queries": len(owner), "n_folds": n_used}
 
 
+INTRA = {"float_terms.intra_image": 0.2, "float_terms.intra_text": 0.2}
 UNPAIRED: dict[str, dict[str, Any]] = {
     "pairs alone": {"train.unpaired": False},
-    "+ intra-modal on the rest": {
-        "float_terms.intra_image": 0.2,
-        "float_terms.intra_text": 0.2,
-    },
-    "+ labels meet findings": {"float_terms.unpaired": 0.5},
+    "pairs alone, intra-modal": {"train.unpaired": False, **INTRA},
+    "+ the rest, intra-modal": INTRA,
+    "+ the rest, by findings": {"float_terms.unpaired": 0.5},
 }
 
 
@@ -402,6 +458,7 @@ def loose_of(material: Material, images: Any, texts: Any) -> Loose:
 
 
 PARTS: dict[str, Callable[[str, argparse.Namespace], dict[str, Any]]] = {
+    "choose": lambda name, o: run_choose(name, o.folds, o.work),
     "main": lambda name, o: run_main(name, [int(s) for s in o.seeds.split(",")], o.work),
     "folds": lambda name, o: run_folds(name, 5, o.work),
     "terms": lambda name, o: run_terms(name, o.folds, o.work),
@@ -415,7 +472,9 @@ def main() -> None:
     parser.add_argument("part", choices=PARTS)
     parser.add_argument("--sets", default=",".join(SETS))
     parser.add_argument("--seeds", default="0,1,2")
-    parser.add_argument("--folds", type=int, default=2, help="of four, for terms and unpaired")
+    parser.add_argument(
+        "--folds", type=int, default=2, help="of four, for choose, terms and unpaired"
+    )
     parser.add_argument("--work", type=Path, help="folder for homes; kept when given")
     parser.add_argument("--quick", action="store_true", help="one epoch each, nothing kept")
     options = parser.parse_args()

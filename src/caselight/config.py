@@ -221,11 +221,11 @@ class TrainSettings(_Settings):
     """What of a hash head is trained; `rotation` turns the space before the sign and no more."""
     batch_size: int = Field(256, ge=2)
     """Pairs a step."""
-    lr: float = Field(1e-3, gt=0.0)
+    lr: float = Field(1e-3, gt=0.0, le=1e30)
     """Peak learning rate of AdamW for the float heads."""
-    settle_lr: float = Field(3e-4, gt=0.0)
+    settle_lr: float = Field(3e-4, gt=0.0, le=1e30)
     """The same while they settle."""
-    hash_lr: float = Field(3e-4, gt=0.0)
+    hash_lr: float = Field(3e-4, gt=0.0, le=1e30)
     """The same for the hash heads."""
     weight_decay: float = Field(1e-2, ge=0.0)
     """Decoupled weight decay."""
@@ -260,7 +260,7 @@ class FinetuneSettings(_Settings):
     """Rank of low-rank adapters trained in the place of a transformer's weights; 0 is none."""
     lora_alpha: float = Field(16.0, gt=0.0)
     """Scale of the adapters; they add alpha / rank times their product."""
-    lr: float = Field(5e-5, gt=0.0)
+    lr: float = Field(5e-5, gt=0.0, le=1e30)
     """Peak learning rate of AdamW for the towers."""
     chunk: int = Field(16, ge=1)
     """Pictures or texts in a tower's memory at a time; a batch of any size passes in chunks with

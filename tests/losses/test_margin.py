@@ -37,7 +37,8 @@ def test_margin_is_the_loop_written_by_hand(
     loss = margin(image, text, relevant, margin=ahead, scale=scale)["margin"]
     assert float(loss) == pytest.approx(scale * mean(slow), rel=1e-9, abs=1e-12)
     rate = violation_rate(image, text, relevant, margin=ahead)
-    assert rate == pytest.approx(mean([float(h > 0) for h in slow]))
+    violated = [float(h > 0) for h in slow]
+    assert rate == (pytest.approx(mean(violated)) if slow else None)
 
 
 @given(seeds, st.floats(0.0, 1.0))
@@ -94,7 +95,7 @@ def test_a_batch_without_an_irrelevant_item_is_at_rest(n: int) -> None:
     loss = margin(image, text, everyone, margin=0.5, scale=2.0)["margin"]
     assert float(loss.detach()) == 0
     assert all(float(g.abs().max()) == 0 for g in gradients(loss, image, text))
-    assert violation_rate(image, text, everyone, margin=0.5) == 0
+    assert violation_rate(image, text, everyone, margin=0.5) is None
 
 
 def test_the_two_directions_are_told_apart() -> None:

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from caselight.config import FinetuneSettings
 from caselight.data.store import create_store
-from caselight.errors import ConfigError, ModelError
+from caselight.errors import ConfigError, ModelError, TrainError
 from caselight.home import Home
 from caselight.models import open_image_tower, open_text_tower
 from caselight.models.checkpoint import FILE, TOWERS, load_checkpoint
@@ -413,9 +413,14 @@ def test_a_tuning_needs_no_validation_pairs(tmp_path: Path) -> None:
     with create_store(tmp_path / "home") as store:
         for number in range(8):
             put_study(store, number)
-    receipt = learned(tmp_path / "home", tmp_path / "out", *BOTH, ("train.patience", 1))
+    receipt = learned(tmp_path / "home", tmp_path / "out", *BOTH)
     assert receipt.n_val_pairs == 0
     assert digests(tmp_path / "out")[0] != base_digests(*BOTH)[0]
+
+
+def test_towers_that_diverge_name_their_own_rate_too(home: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainError, match=r"; lower train\.lr or finetune\.lr$"):
+        learned(home, tmp_path / "out", *BOTH, ("finetune.lr", 1e25))
 
 
 def test_the_global_seed_decides_nothing(whole: Any, home: Path, tmp_path: Path) -> None:

@@ -192,6 +192,11 @@ def test_the_violation_rate_runs_from_one(rates: list[float], largest: float) ->
         assert violations.rates["margin"] == pytest.approx(running)
         assert scale == pytest.approx(margin_scale(running, max_scale=largest))
     assert set(violations.rates) == {"margin"}
+    before = dict(violations.rates)
+    assert violations.scale("margin", None, largest=largest) == pytest.approx(
+        margin_scale(running, max_scale=largest)
+    )
+    assert violations.rates == before, "a batch with nothing to violate says nothing"
 
 
 def test_every_width_has_a_violation_rate_of_its_own() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from caselight.codes import hamming, pack_signs, sign_bits
-from caselight.config import HashTerms
+from caselight.config import HashTerms, read_config
 from caselight.errors import ConfigError, TrainError
 from caselight.losses import infonce
 from caselight.metrics.retrieval import score_queries
@@ -92,6 +92,19 @@ def test_features_that_are_no_numbers_stop_the_training(
 def test_a_diverging_training_stops_and_says_where(tmp_path: Path) -> None:
     with pytest.raises(TrainError, match=r"infonce became .* at step \d+ of 12; lower train.lr"):
         trained(tmp_path / "partial", ("train.lr", 1e25))
+
+
+def test_patience_needs_validation_pairs_to_watch(tmp_path: Path) -> None:
+    with pytest.raises(TrainError, match="validation split") as refused:
+        trained(tmp_path / "partial", ("train.patience", 1), val=pairs(n=0))
+    assert refused.value.code == "train.too_few_pairs"
+
+
+@pytest.mark.parametrize("rate", ["train.lr", "train.settle_lr", "train.hash_lr", "finetune.lr"])
+def test_a_rate_that_no_weight_could_hold_is_refused(rate: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        read_config(None, [f"{rate}=1e39"])
+    assert refused.value.code == "config.out_of_range"
 
 
 def test_each_stage_trains_its_own_heads_alone(tmp_path: Path) -> None:
@@ -319,14 +332,6 @@ def test_without_patience_the_last_weights_are_kept(
     expected = fresh(tmp_path)
     scripted(monkeypatch, float=[0.9, 0.1, 0.1, 0.1], hash=[0.9, 0.1, 0.1])
     assert same(expected, fresh(tmp_path))
-
-
-def test_without_validation_pairs_patience_never_ends(tmp_path: Path) -> None:
-    logs: list[EpochLog] = []
-    none = pairs(n=0)
-    weights = fresh(tmp_path, ("train.patience", 1), val=none, on_epoch=logs.append)
-    assert len(logs) == len(MOMENTS)
-    assert same(weights, fresh(tmp_path, val=none))
 
 
 # What cannot be trained ----------------------------------------------------------------------

@@ -34,7 +34,7 @@ def margin(
     return {"margin": scale * hinges.sum() / max(1, len(hinges))}
 
 
-def violation_rate(image: Tensor, text: Tensor, relevant: Tensor, *, margin: float) -> float:
+def violation_rate(image: Tensor, text: Tensor, relevant: Tensor, *, margin: float) -> float | None:
     """Share of rows, of both directions, that are not ahead by the margin.
 
     Args:
@@ -44,10 +44,10 @@ def violation_rate(image: Tensor, text: Tensor, relevant: Tensor, *, margin: flo
         margin: as for `margin`.
 
     Returns:
-        A fraction, 0..1; 0 when no row counts.
+        A fraction, 0..1; None when no row counts.
     """
     hinges = _hinges(image.detach(), text.detach(), relevant, margin)
-    return int((hinges > 0).sum()) / max(1, len(hinges))
+    return int((hinges > 0).sum()) / len(hinges) if len(hinges) else None
 
 
 def margin_scale(violations: float, *, max_scale: float) -> float:

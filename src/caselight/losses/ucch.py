@@ -14,7 +14,6 @@ def ucch(
     margin: float,
     shift: float,
     contrast_share: float,
-    bank: Tensor | None = None,
 ) -> dict[str, Tensor]:
     """Contrastive hashing and cross-modal ranking, weighted alpha to 1 - alpha.
 
@@ -32,20 +31,16 @@ def ucch(
         margin: at least 0, in cosine; 0.2.
         shift: delta, at least 0; 1, and 0.1 on MIRFlickr.
         contrast_share: alpha, 0..1; 0.9, and 0.7 on MIRFlickr.
-        bank: f32[M, n_bits], image plus text bits of other cases, kept from earlier batches; their
-            signs are further negatives of the contrast. None for the batch alone.
 
     Returns:
         `{"ucch": scalar}`, at least 0; lower is better.
 
     Source: Hu et al., TPAMI 45(3), 2023. Departs from it in three ways: a case's shared code comes
     from its present bits, where the paper averages them over epochs with momentum; the negatives
-    are the batch and the whole bank, where it draws 4096; and the margin, which the paper adds to
-    the ranking term as a constant, is left out there.
+    are the batch, where it draws 4096 from all cases; and the margin, which the paper adds to the
+    ranking term as a constant, is left out there.
     """
     shared = image + text
-    if bank is not None:
-        shared = torch.cat([shared, bank])
     unit = F.normalize(image, dim=1), F.normalize(text, dim=1)
     contrast = _contrast(*unit, shared, same, temperature)
     ranking = _ranking(*unit, same, margin, shift)
@@ -70,8 +65,7 @@ def _ranking(image: Tensor, text: Tensor, same: Tensor, margin: float, shift: fl
 
 
 def _own_among_others(logits: Tensor, same: Tensor) -> Tensor:
-    """Mean cross-entropy of the diagonal; the first columns are the batch's own cases."""
+    """Mean cross-entropy of the diagonal."""
     eye = torch.eye(len(same), dtype=torch.bool, device=same.device)
-    spared = F.pad(same & ~eye, (0, logits.shape[1] - len(same)))
-    kept = logits.masked_fill(spared, -torch.inf)
+    kept = logits.masked_fill(same & ~eye, -torch.inf)
     return (kept.logsumexp(dim=1) - logits.diagonal()).mean()

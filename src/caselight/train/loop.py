@@ -194,6 +194,8 @@ def run_stage(
     steps = n_batches(len(pairs), settings.batch_size)
     total = steps * stage.n_epochs
     rate = {"float": "train.lr", "settle": "train.settle_lr", "hash": "train.hash_lr"}[stage.name]
+    if stage.sources.trainable():
+        rate += " or finetune.lr"
     for epoch in range(resumed.epoch if resumed else 0, stage.n_epochs):
         if best.is_over:
             break

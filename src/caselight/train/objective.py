@@ -81,10 +81,11 @@ class Violations:
 
     rates: dict[str, float] = field(default_factory=dict)
 
-    def scale(self, name: str, seen: float, *, largest: float) -> float:
-        """Take a batch's rate in and return the scale of its hinge."""
-        before = self.rates.get(name, 1.0)
-        self.rates[name] = VIOLATION_MEMORY * before + (1 - VIOLATION_MEMORY) * seen
+    def scale(self, name: str, seen: float | None, *, largest: float) -> float:
+        """Take a batch's rate in, where it has one, and return the scale of its hinge."""
+        before = self.rates.setdefault(name, 1.0)
+        if seen is not None:
+            self.rates[name] = VIOLATION_MEMORY * before + (1 - VIOLATION_MEMORY) * seen
         return margin_scale(self.rates[name], max_scale=largest)
 
 

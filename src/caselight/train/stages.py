@@ -81,6 +81,12 @@ def train_heads(
     """
     check_pairs(pairs)
     check_terms(pairs, config)
+    if config.train.patience and len(val) == 0:
+        raise TrainError(
+            "found train.patience and no images with a text in the validation split, expected some "
+            "to watch; check the splits or set train.patience=0",
+            code="train.too_few_pairs",
+        )
     heads = Heads(
         pairs.image.shape[2],
         pairs.text.shape[2],
