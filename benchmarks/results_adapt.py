@@ -151,7 +151,10 @@ def moves(work: Path, scratch: Path) -> dict[str, Any]:
 
 def told(folder: Path) -> Any:
     """What an adaptation wrote of itself."""
-    return json.loads((folder / "adapted.json").read_text("utf-8"))
+    found = json.loads((folder / "adapted.json").read_text("utf-8"))
+    for tower in found["towers"]:
+        tower["file"] = Path(tower["file"]).name
+    return found
 
 
 def plain(values: Any) -> Any:

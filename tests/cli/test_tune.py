@@ -56,6 +56,7 @@ def test_the_usual_goal_is_the_widest_code_without_128_bits(tmp_path: Path) -> N
         (("--minutes", "1", "--vary", "train.seed=1,2"), "usage.bad_argument", 2),
         (("--minutes", "1", "--filter", "view=NONE"), "train.too_few_pairs", 1),
         (("--minutes", "1", "--text", "none"), "config.out_of_range", 2),
+        (("--minutes", "1", "--set", "float_terms.intra_image=0.2"), "config.out_of_range", 2),
     ],
 )
 def test_bad_searches_are_one_sentence(

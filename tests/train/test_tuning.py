@@ -18,9 +18,11 @@ from caselight.config import Config, read_config
 from caselight.engine import Engine, open_engine
 from caselight.errors import ConfigError, Error, TrainError, UsageError
 from caselight.home import Home
-from caselight.train import tuning
+from caselight.models.heads import Heads
+from caselight.train import loop, tuning
 from caselight.train.pairs import val_recall_at_10
 from caselight.train.settings_file import write_settings
+from caselight.train.sources import Sources
 from caselight.train.trials import (
     DEFAULT_SPACE,
     Trial,
@@ -293,6 +295,80 @@ def test_more_time_goes_on_and_the_same_time_does_nothing(
     assert len({c.model_dump_json() for c in fast}) == len(fast)
 
 
+class Ends(Ticks):
+    """A clock at whose n-th look the process ends."""
+
+    def __init__(self, n_looks: int) -> None:
+        super().__init__()
+        self.n_looks = n_looks
+
+    def __call__(self) -> float:
+        if self.now == self.n_looks:
+            raise Killed
+        return super().__call__()
+
+
+LONG = with_settings(SMALL, {"train.epochs": 12, "train.checkpoint_epochs": 1})
+
+
+def test_a_search_that_is_killed_within_a_trial_goes_on_within_it(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scored: list[str] = []
+    real = loop.score
+
+    def score(heads: Heads, val: Sources, stage: str) -> Any:
+        scored.append(stage)
+        return real(heads, val, stage)
+
+    monkeypatch.setattr(loop, "score", score)
+    whole = tuned(engine, tmp_path / "whole", config=LONG, space={})
+    n_whole = len(scored)
+    with pytest.raises(Killed):
+        tuned(engine, tmp_path / "cut", config=LONG, space={}, clock=Ends(10))
+    assert (tmp_path / "cut" / "trial" / "unfinished.safetensors").is_file()
+    receipt = tuned(engine, tmp_path / "cut", config=LONG, space={})
+    # Of all epochs, which are scored each, no more than the one that was cut is trained twice.
+    assert len(scored) <= 2 * n_whole + 1
+    assert receipt.best.recall == whole.best.recall
+
+
+def test_a_search_that_was_killed_within_a_trial_is_no_bar_to_another(
+    engine: Engine, tmp_path: Path
+) -> None:
+    with pytest.raises(Killed):
+        tuned(engine, tmp_path, config=LONG, space={}, clock=Ends(10))
+    assert (tmp_path / "trial" / "unfinished.safetensors").is_file()
+    receipt = tuned(engine, tmp_path, space={})
+    assert [(line["settings"], line["failed"]) for line in lines(tmp_path)] == [({}, None)]
+    assert read_config(receipt.config) == SMALL
+    assert not (tmp_path / "trial").exists()
+
+
+@pytest.mark.parametrize("during", [1, 2])
+def test_a_home_that_changes_meanwhile_ends_the_search_and_is_no_failed_trial(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, during: int
+) -> None:
+    looks: list[str] = []
+    real = type(engine.store).digest
+
+    def digest(self: Any) -> str:
+        looks.append(real(self))
+        # A training looks before and after.
+        return looks[-1] if len(looks) < 2 * during else "another"
+
+    space = {"train.lr": (1e-2,)}
+    with monkeypatch.context() as patch:
+        patch.setattr(type(engine.store), "digest", digest)
+        with pytest.raises(TrainError) as caught:
+            tuned(engine, tmp_path, space=space)
+    assert caught.value.code == "train.home_changed"
+    assert len(read_trials(tmp_path / "trials.jsonl")) == during - 1
+    receipt = tuned(engine, tmp_path, space=space)
+    assert receipt.ended == "space"
+    assert all(line["failed"] is None for line in lines(tmp_path))
+
+
 @pytest.mark.parametrize("change", ["goal", "lr", "data"])
 def test_trials_of_another_question_are_not_taken(
     engine: Engine, tmp_path: Path, fast: list[Config], change: str
@@ -323,6 +399,39 @@ def test_a_setting_that_diverges_is_kept_as_failed_and_never_wins(
     assert all(trial.failed == "train.non_finite" for trial in failed)
     assert receipt.best.settings == {}
     assert not (tmp_path / "trial").exists()
+
+
+def test_points_that_contradict_themselves_are_kept_as_failed_and_the_search_goes_on(
+    engine: Engine, tmp_path: Path
+) -> None:
+    space = {"float_terms.intra_image": (0.0, 0.2), "train.lr": (1e-3, 2e-3, 3e-3)}
+    receipt = tuned(engine, tmp_path, space=space)
+    assert receipt.ended == "space"
+    for line in lines(tmp_path):
+        contradicts = line["settings"].get("float_terms.intra_image") == 0.2
+        assert line["failed"] == ("config.out_of_range" if contradicts else None)
+    assert {line["settings"].get("train.lr") for line in lines(tmp_path) if line["failed"]} == {
+        1e-3,
+        2e-3,
+        3e-3,
+    }
+    n_before = len(lines(tmp_path))
+    assert tuned(engine, tmp_path, space=space) == receipt
+    assert len(lines(tmp_path)) == n_before
+
+
+def test_plain_settings_that_contradict_themselves_are_refused_whatever_was_kept(
+    engine: Engine, tmp_path: Path
+) -> None:
+    bad = with_settings(SMALL, {"float_terms.intra_image": 0.2})
+    with pytest.raises(ConfigError, match=r"set train\.image_views to 1") as caught:
+        tuned(engine, tmp_path / "out", config=bad)
+    assert caught.value.code == "config.out_of_range"
+    assert not (tmp_path / "out").exists()
+    tuned(engine, tmp_path / "out", space={"float_terms.intra_image": (0.2,)})
+    assert lines(tmp_path / "out")[-1]["failed"] == "config.out_of_range"
+    with pytest.raises(ConfigError, match=r"set train\.image_views to 1"):
+        tuned(engine, tmp_path / "out", config=bad)
 
 
 # -- honesty -----------------------------------------------------------------------------------
@@ -432,8 +541,10 @@ def test_a_validation_split_that_cannot_be_halved_is_refused(
 
 
 def test_plain_settings_that_fail_end_the_search(engine: Engine, tmp_path: Path) -> None:
-    with pytest.raises(TrainError, match=r"train\.non_finite"):
+    with pytest.raises(TrainError, match=r"lower train\.lr") as caught:
         tuned(engine, tmp_path, config=with_settings(SMALL, {"train.lr": 1e25}))
+    assert caught.value.code == "train.non_finite"
+    assert list(tmp_path.iterdir()) == []
 
 
 # -- spaces and files --------------------------------------------------------------------------

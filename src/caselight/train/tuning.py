@@ -50,6 +50,8 @@ from caselight.types import BoolArray
 TRIALS = "trials.jsonl"
 TUNED = "tuned.toml"
 _SCRATCH = "trial"
+_FAILURES = ("train.non_finite", "config.out_of_range")
+"""What a trial's own settings can end it with: they diverge, or contradict each other."""
 BRACKET = ((4, 0.25), (2, 0.5), (1, 1.0))
 """How many points are trained for which share of their epochs."""
 _N_HALVINGS = 200
@@ -115,10 +117,12 @@ def tune(
             that failed.
 
     Raises:
-        ConfigError: for a budget, goal or setting that cannot be.
+        ConfigError: for a budget, goal or setting that cannot be, or plain settings that contradict
+            each other.
         UsageError: for a setting that is no matter of tuning, towers that are trained too, or a
             training that stops by the validation split.
-        TrainError: for a validation split that cannot be halved, or plain settings that fail.
+        TrainError: for a validation split that cannot be halved, plain settings that diverge, or a
+            home that changes meanwhile.
     """
     _check(config, goal=goal, budget_s=budget_s)
     points_of = checked_space(config, space)
@@ -138,11 +142,6 @@ def tune(
     )
     points = drawn_settings(config, points_of, rng=rng)
     plain = search.run(next(points), share=1.0)
-    if plain.failed is not None:
-        raise TrainError(
-            f"training with the settings as they are ended with {plain.failed}; run `caselight "
-            "train` with them and mend what it says",
-        )
     ended = search.brackets(points)
     return _receipt(search, plain, ended, rng)
 
@@ -222,7 +221,8 @@ class _Search:
         search = search_identity(self.validation.data, self.goal)
         identity = trial_identity(search, config)
         trial = self.known.get(identity)
-        if trial is None:
+        # Plain settings that failed as a point of an earlier search fail again, in their words.
+        if trial is None or (trial.failed and config == self.config):
             trial = self._tried(config, search, identity, settings, share)
             append_trial(self.out / TRIALS, trial)
             self.known[identity] = trial
@@ -265,10 +265,16 @@ class _Search:
                 out=folder,
                 clock=self.clock,
                 on_epoch=lambda _: None,
+                # Another unfinished training in this folder is what a killed search left.
+                restart=True,
                 draw=False,
             )
-        except TrainError as error:
+        except (ConfigError, TrainError) as error:
+            if error.code not in _FAILURES:
+                raise
             shutil.rmtree(folder, ignore_errors=True)
+            if config == self.config:
+                raise
             return {}, np.zeros(0), error.code
         model = load_checkpoint(receipt.model)
         recalls = {
