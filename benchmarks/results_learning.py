@@ -113,6 +113,10 @@ def baselines(
         out[f"itq_centred_bits_{n_bits}"] = recall_at_10(
             *(hashed(itq.project(side - m)) for side, m in zip(ask, middle, strict=True))
         )
+        turned = fit_itq(joint, n_bits, n_iterations=0, rng=np.random.default_rng(seed))
+        out[f"pca_bits_{n_bits}"] = recall_at_10(
+            *(hashed(turned.project(side - m)) for side, m in zip(ask, middle, strict=True))
+        )
         turn = np.random.default_rng(seed).standard_normal((image.shape[1], n_bits))
         out[f"random_bits_{n_bits}"] = recall_at_10(
             *(hashed((side - m) @ turn) for side, m in zip(ask, middle, strict=True))
