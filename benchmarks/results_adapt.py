@@ -154,6 +154,8 @@ def told(folder: Path) -> Any:
     found = json.loads((folder / "adapted.json").read_text("utf-8"))
     for tower in found["towers"]:
         tower["file"] = Path(tower["file"]).name
+    if found["transfer"]:
+        found["transfer"].pop("model")
     return found
 
 

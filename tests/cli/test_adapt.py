@@ -113,6 +113,7 @@ MODEL = ("--model", "HOME/trained")
         ((*MODEL, "--set", "adapt.epochs=1"), "config.unknown_key", 2),
         ((*MODEL, "--set", "adapt.replay=-1"), "config.out_of_range", 2),
         ((*MODEL, "--set", "finetune.towers=both"), "usage.bad_argument", 2),
+        ((*MODEL, "--set", "float_terms.intra_image=0.5"), "config.out_of_range", 2),
         ((*MODEL, "--set", "search.n_bits=128"), "model.no_such_bits", 1),
         (("--model", "NEAR"), "model.not_found", 1),
         (("--towers", "image", "--set", "towers.image=toy"), "model.not_tunable", 1),

@@ -1,5 +1,7 @@
 """Towers learn from a training split alone, are asked by what they did not learn, and go on."""
 
+import errno
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,9 +11,10 @@ import pytest
 import torch
 
 from caselight.config import EvaluateSettings
+from caselight.data.findings import read_findings
 from caselight.data.store import create_store, open_store
 from caselight.engine import Engine
-from caselight.errors import Error, TrainError
+from caselight.errors import Error, StoreError, TrainError
 from caselight.evaluation.hearing import heard
 from caselight.models import open_image_tower, open_text_tower
 from caselight.models.views import augment
@@ -165,9 +168,9 @@ def test_pictures_are_asked_of_patients_that_were_not_learned_from(
 ) -> None:
     learned, asked = list[str](), list[str]()
 
-    def reading(engine: Any, tower: Any, digests: Any, path: Path) -> Any:
+    def reading(engine: Any, tower: Any, digests: Any, folder: Path) -> Any:
         learned.extend(digests)
-        return read_pictures(engine, tower, digests, path)
+        return read_pictures(engine, tower, digests, folder)
 
     def asking(tower: Any, inputs: Any, digests: Any, *rest: Any, **more: Any) -> Any:
         asked.extend(digests)
@@ -192,14 +195,21 @@ def test_filters_narrow_what_is_learned_from(home: Path, tmp_path: Path) -> None
 
 
 def test_no_finding_that_is_asked_is_learned() -> None:
-    texts = ["No ascites. There is no rash.", "Rash is seen.", "Left knee effusion is seen."]
+    texts = ["No ascites. There is no rash.", "Rash is seen.", "Left knee mass is seen."]
+    texts += ["No ptx. Ptx is seen.", "No pleural fluid. Effusions are seen.", "No hip fracture."]
+    texts += ["There is a small left effusion.", "A right renal cyst is seen.", "No liver lesion."]
     asked, learned = split_probes(texts, rng=np.random.default_rng(0))
     assert {probe.kind for probe in asked} == {probe.kind for probe in learned}
     back = {probe.name for probe in asked}
     assert len(back) == 22
     assert not [p.text for p in learned if any(name in p.text.casefold() for name in back)]
+    known = {finding.name for name in back for finding in read_findings(name)}
+    assert {"pneumothorax", "pleural effusion", "fracture"} <= known
+    for probe in learned:
+        for text in (probe.text, probe.paraphrase, probe.opposite, probe.reworded_opposite):
+            assert not known & {finding.name for finding in read_findings(text)}, text
     own = {probe.name for probe in learned} - {p.name for p in unlabelled.built_in_probes()}
-    assert own == {"rash", "knee effusion", "left knee effusion"}
+    assert own == {"rash"}
 
 
 def test_a_text_tower_hears_more_of_findings_it_did_not_learn(home: Path, tmp_path: Path) -> None:
@@ -244,8 +254,9 @@ def test_pictures_keep_their_bytes_and_colour_only_where_there_is_any(
     monkeypatch.setattr(Engine, "read_stored", lambda _, digest: shown[digest])
     with opened(home, *TOYS) as engine:
         tower = engine.image_tower
-        one = read_pictures(engine, tower, ["a", "a"], tmp_path / "one")
-        both = read_pictures(engine, tower, ["a", "b"], tmp_path / "both")
+        one = read_pictures(engine, tower, ["a", "a"], tmp_path)
+        both = read_pictures(engine, tower, ["a", "b"], tmp_path)
+    assert not list(tmp_path.iterdir()), "pictures of patients in a folder that is handed on"
     assert one.shape == (2, 1, 16, 16)
     assert both.shape == (2, 3, 16, 16)
     for row, name in zip(both, "ab", strict=True):
@@ -275,6 +286,32 @@ def test_a_killed_adaptation_goes_on_bit_for_bit(
     assert steps[0] == (kind, at // 2 * 2 + 1)
 
 
+def test_a_killed_adaptation_leaves_no_picture_behind(home: Path, tmp_path: Path) -> None:
+    seen: list[list[str]] = []
+    adapted(
+        home,
+        tmp_path,
+        kinds=["image"],
+        on_step=lambda *_: seen.append([path.name for path in tmp_path.iterdir()]),
+    )
+    assert len(seen) > 2
+    assert {name for names in seen for name in names} == {"unfinished-image.safetensors"}
+
+
+def test_a_disk_without_room_for_the_pictures_is_one_sentence(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_file: int, start: int, length: int) -> None:
+        assert (start, length % (16 * 16)) == (0, 0)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(StoreError) as caught:
+        adapted(home, tmp_path, kinds=["image"])
+    assert code(caught) == "store.disk_full"
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_unfinished_adaptation_of_other_settings_is_kept_until_it_is_given_up(
     home: Path, tmp_path: Path
 ) -> None:
@@ -293,18 +330,29 @@ def test_an_unfinished_adaptation_of_other_settings_is_kept_until_it_is_given_up
     assert [p.name for p in tmp_path.iterdir()] == [made["text"].file.name]
 
 
-def test_a_home_that_changes_meanwhile_is_refused(tmp_path: Path) -> None:
-    home = fill_with_company(tmp_path / "home")
+@pytest.mark.parametrize(
+    ("at", "split", "goes_on"),
+    [("image", "train", False), ("text", "train", False), ("text", "test", True)],
+)
+def test_a_home_that_changes_meanwhile_is_refused_and_adapted_to_by_the_same_command(
+    tmp_path: Path, at: Kind, split: str, goes_on: bool
+) -> None:
+    home, out = fill_with_company(tmp_path / "home"), tmp_path / "out"
 
-    def add(_: Kind, log: StepLog) -> None:
-        if log.step == 1:
+    def add(now: Kind, log: StepLog) -> None:
+        if (now, log.step) == (at, 1):
             with open_store(home) as store:
-                put_study(store, 90)
+                put_study(store, 90, split=split)
 
     with pytest.raises(TrainError) as caught:
-        adapted(home, tmp_path / "out", kinds=["image"], on_step=add)
+        adapted(home, out, on_step=add)
     assert code(caught) == "train.home_changed"
-    assert not list((tmp_path / "out").glob("image-*"))
+    assert not list(out.glob(f"{at}-*"))
+    steps: list[tuple[Kind, int]] = []
+    adapted(home, out, on_step=lambda now, log: steps.append((now, log.step)))
+    # What was learned goes on where the training split is still the same, and only there.
+    assert bool(steps) != goes_on
+    assert goes_on or {("image", 1), ("text", 1)} < set(steps)
 
 
 # -- refusals ----------------------------------------------------------------------------------
@@ -336,6 +384,38 @@ def test_what_cannot_be_adapted_is_refused(
     with pytest.raises(Error) as caught:
         adapted(home, tmp_path, setting, kinds=[kind])
     assert code(caught) == refusal
+
+
+@pytest.mark.parametrize(("kind", "n_steps"), [("image", 1), ("text", 1), ("image", 3)])
+def test_a_tower_that_diverges_is_not_written_and_can_be_adapted_more_gently(
+    home: Path, tmp_path: Path, kind: Kind, n_steps: int
+) -> None:
+    once = (
+        *(("adapt.picture_epochs", n_steps), ("adapt.text_epochs", n_steps)),
+        *(("adapt.batch_size", 1000), ("adapt.checkpoint_steps", 1), ("train.warmup_steps", 0)),
+    )
+    with pytest.raises(TrainError, match=r"finetune\.lr") as caught:
+        adapted(home, tmp_path, *once, ("finetune.lr", 1e30), kinds=[kind])
+    assert code(caught) == "train.non_finite"
+    assert not list(tmp_path.iterdir())
+    adapted(home, tmp_path, *once, kinds=[kind])
+
+
+def test_a_tower_that_answers_with_what_is_no_number_is_not_written(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for kind, name in (("image", "adapt_images"), ("text", "adapt_texts")):
+
+        def learning(tower: Any, *_: Any, **__: Any) -> None:
+            with torch.no_grad():
+                for weight in tower.module.parameters():
+                    weight.fill_(1e38)
+
+        monkeypatch.setattr(adapt, name, learning)
+        with pytest.raises(TrainError, match=kind) as caught:
+            adapted(home, tmp_path, kinds=[kind])
+        assert code(caught) == "train.non_finite"
+        assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from caselight.errors import ModelError, TrainError
 from caselight.models.towers import ImageTower, state_digest
 from caselight.models.tunable import unfreeze
 from caselight.train.adapt_images import ImageAdaptation, adapt_images
-from caselight.train.adapting import StepLog
+from caselight.train.adapting import StepLog, run_steps
 from towers import image_tower
 
 SETTINGS = ImageAdaptation(
@@ -211,6 +211,35 @@ def test_what_cannot_be_learned_from_is_refused(
     with pytest.raises((ModelError, TrainError)) as caught:
         adapt(opened(), tmp_path / "p", **change)
     assert caught.value.code == code
+
+
+def test_what_the_last_step_did_is_looked_at(tmp_path: Path) -> None:
+    once = replace(SETTINGS, epochs=1, batch_size=100, warmup_steps=0, lr=1e30)
+    with pytest.raises(TrainError, match=r"finetune\.lr") as caught:
+        adapt(opened(), tmp_path / "p", settings=once)
+    assert caught.value.code == "train.non_finite"
+    assert not (tmp_path / "p").exists()
+
+
+def test_weights_that_no_loss_tells_of_are_looked_at_before_they_are_kept(tmp_path: Path) -> None:
+    weight = torch.nn.Parameter(torch.zeros(2))
+
+    def step(*_: Any) -> dict[str, float]:
+        weight.grad = torch.full((2,), torch.inf)
+        return {"loss": 1.0}
+
+    with pytest.raises(TrainError) as caught:
+        run_steps(
+            {"w": weight},
+            N,
+            step,
+            settings=SETTINGS,
+            partial=tmp_path / "p",
+            identity="x",
+            on_step=lambda _: None,
+        )
+    assert caught.value.code == "train.non_finite"
+    assert not (tmp_path / "p").exists()
 
 
 def test_a_frozen_tower_is_refused(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from caselight.data.features import FeatureCache
 from caselight.data.store import create_store, open_store
-from caselight.engine import Engine
+from caselight.engine import Engine, Progress
 from caselight.errors import Error, TrainError, UsageError
 from caselight.models.checkpoint import image_identity, load_checkpoint
 from caselight.train import transfer as transfers
@@ -19,9 +19,9 @@ from caselight.train.adapted import AdaptReceipt, write_record
 from caselight.train.collect import find
 from caselight.train.loop import EpochLog
 from caselight.train.transfer import TransferReceipt, transfer
-from caselight.train.two_homes import TwoHomes
+from caselight.train.two_homes import Shared, TwoHomes
 from caselight.train.validation import read_validation, recall_of_queries
-from filled import N_TRAIN, fill_with_company, learned, opened, put_study
+from filled import N_TRAIN, fill_with_company, learned, opened, put_study, report
 from trainings import Setting, config
 
 READINGS = ("float", "bits_16")
@@ -56,6 +56,10 @@ def nothing(_n: int, _log: EpochLog) -> None:
     pass
 
 
+def silent(_what: str, _n: int, _n_all: int) -> None:
+    pass
+
+
 def moved(
     places: Places,
     out: Path,
@@ -65,8 +69,10 @@ def moved(
     old: bool = True,
     on_epoch: Callable[[int, EpochLog], None] = nothing,
     restart: bool = False,
+    progress: Progress = silent,
 ) -> TransferReceipt:
     with opened(home or places.new, *settings) as engine, opened(places.old) as before:
+        engine.progress = progress
         return transfer(
             engine,
             load_checkpoint(places.model),
@@ -203,6 +209,52 @@ def test_a_picture_that_the_new_home_is_asked_by_is_not_replayed(
     assert receipt.points[-1].n_replayed == 20 - 6
 
 
+@pytest.fixture
+def twice(places: Places, tmp_path: Path) -> Places:
+    """One archive of 30 studies ingested twice, with other splits; the model is of the first."""
+    with create_store(tmp_path / "again") as store:
+        for number in range(100, 130):
+            # In the old home, those to 119 are for training and the rest for validation.
+            put_study(store, number, split={0: "val", 1: "test"}.get(number % 5, "train"))
+    return replace(places, new=tmp_path / "again")
+
+
+def test_no_home_is_asked_by_a_picture_that_was_learned_from_in_the_other(
+    twice: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[str, int, int]] = []
+    step = trained_on(
+        twice,
+        tmp_path / "out",
+        monkeypatch,
+        n_pairs=[1000],
+        progress=lambda *said: told.append(said),
+    )[0]
+    learned_from = {text for (text,) in step}
+    old_train, new_train = range(100, 120), [n for n in range(100, 130) if n % 5 > 1]
+    free = {report(n) for n in old_train if n in new_train}
+    assert learned_from == free
+    # 12 new pairs that are as well replayed.
+    assert len(step) == 24
+    assert {what: n for what, n, _ in told if "asked" in what or "left out" in what} == {
+        "new pairs left out: the old home asks by them": 6,
+        "old pairs left out: the new home asks by them": 8,
+        "pairs asked that the old home trains on": 4,
+    }
+
+
+def test_what_two_homes_share_is_in_the_receipt_as_counts(twice: Places, tmp_path: Path) -> None:
+    receipt = moved(twice, tmp_path / "out", n_pairs=[0])
+    assert receipt.shared == Shared(n_asked_known=4, n_not_learned=6, n_not_replayed=8)
+    assert receipt.n_available == 12
+    assert moved(twice, tmp_path / "alone", n_pairs=[0], old=False).shared == Shared()
+    path = write_record(AdaptReceipt(towers=(), transfer=receipt), tmp_path)
+    said = json.loads(path.read_text())["transfer"]
+    assert [said[name] for name in ("n_asked_known", "n_not_learned", "n_not_replayed")] == [
+        *(4, 6, 8)
+    ]
+
+
 def test_both_homes_are_read_as_one_and_kept_apart(places: Places, tmp_path: Path) -> None:
     for name in ("a", "b"):
         with create_store(tmp_path / name) as store:
@@ -265,9 +317,12 @@ def test_another_unfinished_run_is_kept_until_it_is_given_up(
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
-@pytest.mark.parametrize("which", ["new", "old"])
-def test_a_home_that_changes_meanwhile_is_refused(
-    places: Places, tmp_path: Path, which: str
+@pytest.mark.parametrize(
+    ("which", "split", "goes_on"),
+    [("new", "train", False), ("old", "train", False), ("old", "test", True)],
+)
+def test_a_home_that_changes_meanwhile_is_refused_and_learned_from_by_the_same_command(
+    places: Places, tmp_path: Path, which: str, split: str, goes_on: bool
 ) -> None:
     with create_store(tmp_path / "new") as store:
         for number in range(20):
@@ -280,12 +335,16 @@ def test_a_home_that_changes_meanwhile_is_refused(
     def add(_n: int, log: EpochLog) -> None:
         if (log.stage, log.epoch) == ("hash", 1):
             with open_store(tmp_path / which) as store:
-                put_study(store, 900)
+                put_study(store, 900, split=split)
 
     with pytest.raises(TrainError) as caught:
         moved(here, tmp_path / "out", n_pairs=[4], on_epoch=add)
     assert caught.value.code == "train.home_changed"
     assert not (tmp_path / "out" / "model").exists()
+    # What was learned goes on where it would be learned again, and only there.
+    assert bool(list((tmp_path / "out").iterdir())) == goes_on
+    again = moved(here, tmp_path / "out", n_pairs=[4])
+    assert again.fingerprint == moved(here, tmp_path / "afresh", n_pairs=[4]).fingerprint
 
 
 # -- refusals ----------------------------------------------------------------------------------
@@ -305,6 +364,8 @@ def test_numbers_of_pairs_that_cannot_be_are_refused(
     [
         (("finetune.towers", "image"), "usage.bad_argument"),
         (("train.patience", 3), "usage.bad_argument"),
+        (("float_terms.intra_image", 0.5), "config.out_of_range"),
+        (("hash_terms.intra_text", 0.5), "config.out_of_range"),
         (("towers.image", "toy-conv"), "model.weights_mismatch"),
         (("towers.trim_fraction", 0.2), "model.preprocess_mismatch"),
         (("train.filters", {"view": "PA"}), "train.too_few_pairs"),

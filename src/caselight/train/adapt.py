@@ -35,9 +35,9 @@ from caselight.models.tunable import AnyTower, unfreeze
 from caselight.models.views import augment
 from caselight.train.adapt_images import ImageAdaptation, adapt_images
 from caselight.train.adapt_texts import TextAdaptation, Triplet, adapt_texts
-from caselight.train.adapting import StepLog, check_enough, seeded
+from caselight.train.adapting import StepLog, check_enough, diverged, seeded
 from caselight.train.collect import Item
-from caselight.train.partial import drop_partial, partial_identity
+from caselight.train.partial import claim_partial, drop_partial
 from caselight.train.unlabelled import kept_back, read_pictures, split_probes, unlabelled
 from caselight.train.view_agreement import view_agreement
 
@@ -110,7 +110,23 @@ def adapt_towers(
     check_filters(config.train.filters)
     data_digest = engine.store.digest()
     items = unlabelled(engine, config)
-    receipts = []
+    receipts: list[TowerReceipt] = []
+    jobs: list[_Job] = []
+
+    def check_unchanged() -> None:
+        if engine.store.digest() == data_digest:
+            return
+        held = unlabelled(engine, config)
+        for job in jobs:
+            # What was learned can only go on where the training split is still the same.
+            if _material(job.kind, held) != _material(job.kind, items):
+                drop_partial(job.partial)
+        raise TrainError(
+            "studies came into the home or left it while a tower was adapted, expected none to; "
+            "adapt again to what it holds now",
+            code="train.home_changed",
+        )
+
     with explained():
         for kind in kinds:
             start = clock()
@@ -119,15 +135,24 @@ def adapt_towers(
                 config=config,
                 out=out,
                 kind=kind,
-                data_digest=data_digest,
+                check_unchanged=check_unchanged,
                 restart=restart,
                 on_step=partial(on_step, kind),
             )
-            made = _adapt_image(job, items) if kind == "image" else _adapt_text(job, items, hear)
+            jobs.append(job)
+            try:
+                made = (
+                    _adapt_image(job, items) if kind == "image" else _adapt_text(job, items, hear)
+                )
+            except TrainError as error:
+                if error.code == "train.non_finite":
+                    # It leads there again, and with a lower rate it would be another one's.
+                    drop_partial(job.partial)
+                raise
             receipts.append(replace(made, seconds=round(clock() - start, 3)))
         # Not one by one: a tower that is done is not learned again when the other is killed.
-        for kind in kinds:
-            drop_partial(out / _PARTIAL.format(kind))
+        for job in jobs:
+            drop_partial(job.partial)
     return tuple(receipts)
 
 
@@ -139,7 +164,7 @@ class _Job:
     config: Config
     out: Path
     kind: Kind
-    data_digest: str
+    check_unchanged: Callable[[], None]
     restart: bool
     on_step: Callable[[StepLog], None]
 
@@ -148,30 +173,17 @@ class _Job:
         """Where the unfinished tower is kept."""
         return self.out / _PARTIAL.format(self.kind)
 
-    def begin(self, identity: TowerIdentity, material: Sequence[Any]) -> str:
+    def begin(self, tower: TowerIdentity, items: Sequence[Item]) -> str:
         """Refuse to write over another unfinished adaptation; returns the identity of this one."""
         said: list[Any] = [
             # Another version may round otherwise, or draw otherwise.
             [torch.__version__, version("caselight")],
             self.config.model_dump(mode="json", include={*TRAINED, "adapt"}),
-            asdict(identity),
-            list(material),
+            asdict(tower),
+            _material(self.kind, items),
         ]
         mine = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
-        # Asked for now, not after an hour.
-        self.out.mkdir(parents=True, exist_ok=True)
-        probe = self.out / f"{self.partial.name}.new"
-        probe.touch()
-        probe.unlink()
-        if partial_identity(self.partial) not in (None, mine):
-            if not self.restart:
-                raise TrainError(
-                    f"{self.out} holds an unfinished adaptation with other settings, data or "
-                    "versions of Caselight or PyTorch, expected one with these; finish it with "
-                    "those, name another --out, or give it up with --restart",
-                    code="train.other_unfinished",
-                )
-            drop_partial(self.partial)
+        claim_partial(self.partial, mine, restart=self.restart)
         return mine
 
     def open(self, tower: AnyTower) -> None:
@@ -185,12 +197,7 @@ class _Job:
 
     def close(self, tower: AnyTower) -> Path:
         """Save a tower that was adapted to what the home still holds."""
-        if self.engine.store.digest() != self.data_digest:
-            raise TrainError(
-                "studies came into the home or left it while a tower was adapted, expected none "
-                "to; adapt again to what it holds now",
-                code="train.home_changed",
-            )
+        self.check_unchanged()
         if self.config.finetune.lora_rank:
             merge_lora(tower)
         return save_tower(tower, self.out)
@@ -212,6 +219,13 @@ class _Job:
         }
 
 
+def _material(kind: Kind, items: Sequence[Item]) -> list[Any]:
+    """What a tower of this kind is adapted to, for an identity."""
+    if kind == "image":
+        return [(item.patient, item.digests) for item in items if item.digests]
+    return [item.texts for item in items if item.texts]
+
+
 def _adapt_image(job: _Job, items: Sequence[Item]) -> TowerReceipt:
     config, engine = job.config, job.engine
     seen = [item for item in items if item.digests]
@@ -222,7 +236,7 @@ def _adapt_image(job: _Job, items: Sequence[Item]) -> TowerReceipt:
     check_enough(len(group), "pictures")
     tower = open_image_tower(config.towers, device=engine.device)
     job.open(tower)
-    identity = job.begin(image_identity(tower), [list(group.items()), list(asked)])
+    identity = job.begin(image_identity(tower), items)
     shown = dict(list(asked.items())[:MOST_ASKED])
     inputs = torch.zeros((0, 3, 1, 1))
     if shown:
@@ -243,33 +257,30 @@ def _adapt_image(job: _Job, items: Sequence[Item]) -> TowerReceipt:
         return {} if agreement is None else {"view_agreement": agreement}
 
     before = measured()
-    pixels = job.out / "pictures.u8"
-    try:
-        adapt_images(
-            tower,
-            read_pictures(engine, tower, list(group), pixels),
-            torch.tensor(list(group.values())),
-            augment=augment,
-            settings=ImageAdaptation(
-                **job.settings(epochs=config.adapt.picture_epochs),
-                strength=config.train.view_strength,
-                project_dim=config.adapt.project_dim,
-            ),
-            partial=job.partial,
-            identity=identity,
-            on_step=job.on_step,
-        )
-    finally:
-        pixels.unlink(missing_ok=True)
-    file = job.close(tower)
+    adapt_images(
+        tower,
+        read_pictures(engine, tower, list(group), job.out),
+        torch.tensor(list(group.values())),
+        augment=augment,
+        settings=ImageAdaptation(
+            **job.settings(epochs=config.adapt.picture_epochs),
+            strength=config.train.view_strength,
+            project_dim=config.adapt.project_dim,
+        ),
+        partial=job.partial,
+        identity=identity,
+        on_step=job.on_step,
+    )
+    # Asked before it is saved: nothing is written of a tower that cannot answer.
+    after = measured()
     return TowerReceipt(
         kind="image",
-        file=file,
+        file=job.close(tower),
         base=tower.base,
         n_learned=len(group),
         n_asked=len(shown),
         before=before,
-        after=measured(),
+        after=after,
     )
 
 
@@ -291,11 +302,14 @@ def _adapt_text(job: _Job, items: Sequence[Item], hear: Hear) -> TowerReceipt:
     ]
     tower = open_text_tower(config.towers, device=job.engine.device)
     job.open(tower)
-    identity = job.begin(text_identity(tower), [list(texts.values()), triplets])
+    identity = job.begin(text_identity(tower), items)
 
     def encode(said: Sequence[str]) -> NDArray[Any]:
         starts = range(0, len(said), _TEXTS_TOGETHER)
-        return torch.cat([tower.encode(said[i : i + _TEXTS_TOGETHER]) for i in starts]).numpy()
+        features = torch.cat([tower.encode(said[i : i + _TEXTS_TOGETHER]) for i in starts])
+        if not features.isfinite().all():
+            raise diverged("the text tower's features of texts")
+        return features.numpy()
 
     before = hear(encode, asked)
     adapt_texts(
@@ -313,14 +327,14 @@ def _adapt_text(job: _Job, items: Sequence[Item], hear: Hear) -> TowerReceipt:
         identity=identity,
         on_step=job.on_step,
     )
-    file = job.close(tower)
+    after = hear(encode, asked)
     return TowerReceipt(
         kind="text",
-        file=file,
+        file=job.close(tower),
         base=tower.base,
         n_learned=len(texts),
         n_triplets=len(triplets),
         n_asked=len(asked),
         before=before,
-        after=hear(encode, asked),
+        after=after,
     )

@@ -5,7 +5,7 @@ import math
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,7 @@ def _transfer(receipt: TransferReceipt) -> dict[str, Any]:
         "n_available": receipt.n_available,
         "n_asked": receipt.n_asked,
         "n_old_asked": receipt.n_old_asked,
+        **asdict(receipt.shared),
         "points": [
             {
                 "asked": point.asked,

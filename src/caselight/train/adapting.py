@@ -87,7 +87,7 @@ def run_steps(
         on_step: told after every step that is made now.
 
     Raises:
-        TrainError: `train.non_finite`.
+        TrainError: `train.non_finite`; the partial file leads there again.
     """
     groups: list[dict[str, Any]] = [
         {"params": [p for p in weights.values() if p.ndim > 1]},
@@ -109,13 +109,27 @@ def run_steps(
                 group["lr"] = lr
             optimizer.zero_grad()
             losses = step(rows, epoch, now)
-            for name, value in losses.items():
-                if not math.isfinite(value):
-                    raise TrainError(f"{name} became {value} at step {now} of {n_steps}; lower lr")
+            finite = all(map(math.isfinite, losses.values()))
             optimizer.step()
-            if now % settings.checkpoint_steps == 0 or now == n_steps:
+            if now == n_steps:
+                # No step follows whose losses would tell what this one did.
+                finite &= all(map(math.isfinite, step(rows, epoch, now).values()))
+            keeps = now % settings.checkpoint_steps == 0 or now == n_steps
+            if keeps:
+                finite &= all(bool(p.isfinite().all()) for p in weights.values())
+            if not finite:
+                raise diverged(f"the losses or the weights of step {now} of {n_steps}")
+            if keeps:
                 _keep(partial, identity, weights, optimizer, now)
             on_step(StepLog(step=now, n_steps=n_steps, lr=lr, losses=losses))
+
+
+def diverged(what: str) -> TrainError:
+    """The refusal of what is infinite or not a number."""
+    return TrainError(
+        f"found {what} infinite or not a number, expected numbers; lower finetune.lr",
+        code="train.non_finite",
+    )
 
 
 def check_enough(n_rows: int, what: str) -> None:

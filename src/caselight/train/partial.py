@@ -11,6 +11,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from caselight.errors import TrainError
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Partial:
@@ -109,6 +111,34 @@ def read_partial(path: Path, *, identity: str) -> Partial | None:
         mean=_under("mean.", tensors),
         best=_under("best.", tensors),
     )
+
+
+def claim_partial(path: Path, identity: str | None, *, restart: bool) -> None:
+    """Make sure, before the work and not after an hour, that a partial file can be written.
+
+    Args:
+        path: the file; its folder is made where it is missing.
+        identity: of the training that will keep its state there; None where none will.
+        restart: give up an unfinished training that is another one.
+
+    Raises:
+        OSError: when the folder cannot be written to.
+        TrainError: `train.other_unfinished`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    probe = path.with_name(f"{path.name}.new")
+    probe.touch()
+    probe.unlink()
+    if partial_identity(path) in (None, identity):
+        return
+    if not restart:
+        raise TrainError(
+            f"{path.parent} holds an unfinished training with other settings, data or versions of "
+            "Caselight or PyTorch, expected one with these; finish it with those, name another "
+            "--out, or give it up with --restart",
+            code="train.other_unfinished",
+        )
+    drop_partial(path)
 
 
 def drop_partial(path: Path) -> None:

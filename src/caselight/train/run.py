@@ -27,7 +27,7 @@ from caselight.train.collect import Found, find, read_pairs
 from caselight.train.curves import write_curves
 from caselight.train.finetuning import Tuning
 from caselight.train.loop import EpochLog
-from caselight.train.partial import drop_partial, partial_identity
+from caselight.train.partial import claim_partial, drop_partial
 from caselight.train.stages import check_pairs, train_heads
 
 PARTIAL = "unfinished.safetensors"
@@ -84,20 +84,15 @@ def train(
     """
     start = clock()
     check_filters(config.train.filters)
-    _check_views(config)
+    check_views(config)
     if begin is not None:
         check_towers(begin, image=engine.image_tower, text=engine.text_tower)
         config = config.model_copy(update={"model": begin.config.model})
-    # Asked for now, not after an hour.
-    with explained():
-        out.mkdir(parents=True, exist_ok=True)
-        probe = out / f"{PARTIAL}.new"
-        probe.touch()
-        probe.unlink()
     found = find(engine, config)
     data_digest = engine.store.digest()
     identity = _identity(engine, config, found, begin)
-    _check_unfinished(out / PARTIAL, identity, restart=restart)
+    with explained():
+        claim_partial(out / PARTIAL, identity, restart=restart)
     pairs, val = read_pairs(engine, found, config)
     logs: list[EpochLog] = []
     times = [clock()]
@@ -166,8 +161,12 @@ def _identity(engine: Engine, config: Config, found: Found, begin: DualEncoder |
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
-def _check_views(config: Config) -> None:
-    """Refuse terms that compare two views where there is one."""
+def check_views(config: Config) -> None:
+    """Refuse terms that compare two views where there is one.
+
+    Raises:
+        ConfigError: `config.out_of_range`.
+    """
     for section in ("float_terms", "hash_terms"):
         for name, views in (("intra_image", "image_views"), ("intra_text", "text_views")):
             if getattr(getattr(config, section), name) and not getattr(config.train, views):
@@ -176,21 +175,6 @@ def _check_views(config: Config) -> None:
                     f"compare; set train.{views} to 1 or more",
                     code="config.out_of_range",
                 )
-
-
-def _check_unfinished(partial: Path, identity: str, *, restart: bool) -> None:
-    """Refuse to write over an unfinished training that is another one."""
-    other = partial_identity(partial)
-    if other is None or other == identity:
-        return
-    if not restart:
-        raise TrainError(
-            f"{partial.parent} holds an unfinished training with other settings, data or versions "
-            "of Caselight or PyTorch, expected one with these; finish it with those, name another "
-            "--out, or give it up with --restart",
-            code="train.other_unfinished",
-        )
-    drop_partial(partial)
 
 
 def _write_record(

@@ -2,15 +2,15 @@
 
 The model's heads are trained further with some of the home's pairs, then with more. Beside what
 each step finds on the home's own validation split stands what it still finds in the home that the
-model came from. Where that home is at hand, its pairs are mixed in: trained on the new ones alone,
-a model forgets more and, in codes, finds less of the new home too (docs/experiments.md).
+model came from. Where that home is at hand, its pairs are mixed in, so that less is forgotten; what
+one home is asked by is not learned from in the other one.
 """
 
 import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -28,10 +28,11 @@ from caselight.models.dual_encoder import DualEncoder
 from caselight.models.heads import Heads
 from caselight.train.collect import Found, Item, find, read_pairs
 from caselight.train.loop import EpochLog
-from caselight.train.partial import drop_partial, partial_identity
+from caselight.train.partial import claim_partial, drop_partial
+from caselight.train.run import check_views
 from caselight.train.stages import check_pairs, train_heads
 from caselight.train.standing import Point, Standing, point, recalls
-from caselight.train.two_homes import TwoHomes
+from caselight.train.two_homes import Shared, TwoHomes, keep_apart
 from caselight.train.validation import Validation
 
 _PARTIAL = "unfinished-pairs-"
@@ -44,11 +45,13 @@ class TransferReceipt:
     points: tuple[Point, ...]
     """In order of the pairs; 0 pairs first."""
     n_available: int
-    """Pairs in the new home's training split."""
+    """Pairs in the new home's training split, less `shared.n_not_learned`."""
     n_asked: int
     """Pairs in its validation split; of ten or fewer, every one is found."""
     n_old_asked: int
     """The same of the old home; 0 without one."""
+    shared: Shared
+    """Pairs whose picture the other home has too."""
     model: Path | None
     """The model trained on the most pairs; None where no pair was asked for."""
     fingerprint: str | None
@@ -72,7 +75,8 @@ def transfer(
     """Train a model's heads further with more and more of a home's pairs, and score each step.
 
     Every step begins from the model itself, and the pairs of a smaller step are among those of a
-    larger one. The test split is never opened.
+    larger one. The test split is never opened; the digests of its pictures alone are looked at, so
+    that none of them is learned from in the old home.
 
     Args:
         engine: the new home, open under the model's towers.
@@ -88,6 +92,7 @@ def transfer(
         restart: give up an unfinished run in `out` that had other settings or data.
 
     Raises:
+        ConfigError: `config.out_of_range` for a term that compares views there are none of.
         ModelError: when the towers are not those of the model.
         TrainError: for a home with too few pairs to learn from, or patients to ask by; when the
             training diverges, a home changes meanwhile, or `out` holds another unfinished run.
@@ -96,13 +101,22 @@ def transfer(
     """
     start = clock()
     _check(config, n_pairs)
+    check_views(config)
     check_towers(model, image=engine.image_tower, text=engine.text_tower)
-    homes = _read(engine, old, model, config)
+    digests = _digests(engine, old)
+    homes = _look(engine, old, model, config)
+    for what, n in (
+        ("new pairs left out: the old home asks by them", homes.shared.n_not_learned),
+        ("old pairs left out: the new home asks by them", homes.shared.n_not_replayed),
+        ("pairs asked that the old home trains on", homes.shared.n_asked_known),
+    ):
+        if n:
+            engine.progress(what, n, n)
     steps = _steps(n_pairs, len(homes.found.pairs["train"]))
     begun = now = homes.standing(model, readings)
     with explained():
         jobs = [_Job(homes, model, n, out) for _, n in steps]
-        _check_unfinished(out, jobs, restart=restart)
+        _claim(out, jobs, restart=restart)
         points, heads = [], model.heads
         for (asked, n), job in zip(steps, jobs, strict=True):
             if n:
@@ -118,7 +132,17 @@ def transfer(
                     settings=config.evaluate,
                 )
             )
-        homes.check_unchanged()
+        if _digests(engine, old) != digests:
+            held = _look(engine, old, model, config)
+            for job in jobs:
+                # What was learned can only go on where it would be learned again.
+                if _Job(held, model, job.n_pairs, out).identity != job.identity:
+                    drop_partial(job.partial)
+            raise TrainError(
+                "studies came into a home or left it while the model was trained, expected none "
+                "to; adapt again to what it holds now",
+                code="train.home_changed",
+            )
         saved = None
         if heads is not model.heads:
             saved = save_checkpoint(
@@ -133,8 +157,9 @@ def transfer(
     return TransferReceipt(
         points=tuple(points),
         n_available=len(homes.found.pairs["train"]),
-        n_asked=len(homes.validation.text),
-        n_old_asked=0 if homes.old_validation is None else len(homes.old_validation.text),
+        n_asked=len(homes.found.pairs["val"]),
+        n_old_asked=len(homes.old_asked),
+        shared=homes.shared,
         model=None if saved is None else out / "model",
         fingerprint=None if saved is None else saved.fingerprint,
         seconds=round(clock() - start, 3),
@@ -154,10 +179,19 @@ class _Homes:
     """Of its training pairs: each step takes the first so many."""
     replay: list[Item]
     """Training pairs of the old home, in the order they are taken."""
-    validation: Validation
-    old_validation: Validation | None
-    digests: list[str]
-    """Of the homes' contents."""
+    old_asked: list[Item]
+    """Validation pairs of the old home."""
+    shared: Shared
+
+    @cached_property
+    def validation(self) -> Validation:
+        """The new home's."""
+        return _validation(self.engine, self.found.pairs["val"], "new")
+
+    @cached_property
+    def old_validation(self) -> Validation | None:
+        """The old home's, where it is at hand."""
+        return None if self.old is None else _validation(self.old, self.old_asked, "old")
 
     def standing(self, model: DualEncoder, readings: Sequence[str]) -> Standing:
         """What a model finds in both validation splits."""
@@ -168,29 +202,18 @@ class _Homes:
             else recalls(model, self.old_validation, readings),
         )
 
-    def check_unchanged(self) -> None:
-        """Refuse to save a model of what is no longer there."""
-        if _digests(self.engine, self.old) != self.digests:
-            raise TrainError(
-                "studies came into a home or left it while the model was trained, expected none "
-                "to; adapt again to what it holds now",
-                code="train.home_changed",
-            )
 
-
-def _read(engine: Engine, old: Engine | None, model: DualEncoder, config: Config) -> _Homes:
+def _look(engine: Engine, old: Engine | None, model: DualEncoder, config: Config) -> _Homes:
+    """List what may be learned from and asked by; nothing is encoded yet."""
     train = config.train.model_copy(update={"n_pairs": None})
     config = config.model_copy(
         update={"towers": engine.towers, "model": model.config.model, "train": train}
     )
-    digests = _digests(engine, old)
     check_filters(train.filters)
     found = find(engine, config)
-    validation = _validation(engine, found.pairs["val"], "new")
-    rng = np.random.default_rng(train.seed)
-    order = rng.permutation(len(found.pairs["train"])).tolist()
     replay: list[Item] = []
-    old_validation = None
+    old_asked: list[Item] = []
+    shared = Shared()
     if old is not None:
         # The old home is asked as the model was.
         kept = {"text": model.config.train.text, "filters": model.config.train.filters}
@@ -198,20 +221,19 @@ def _read(engine: Engine, old: Engine | None, model: DualEncoder, config: Config
             update={"train": train.model_copy(update={**kept, "unpaired": False})}
         )
         known = find(old, before).pairs
-        old_validation = _validation(old, known["val"], "old")
-        asked = {digest for item in found.pairs["val"] for digest in item.digests}
-        pairs = [item for item in known["train"] if not asked & set(item.digests)]
-        replay = [pairs[i] for i in rng.permutation(len(pairs))]
+        old_asked = known["val"]
+        found, replay, shared = keep_apart(engine, old, found, known["train"])
+    rng = np.random.default_rng(train.seed)
+    order = rng.permutation(len(found.pairs["train"])).tolist()
     return _Homes(
         engine=engine,
         old=old,
         config=config,
         found=found,
         order=order,
-        replay=replay,
-        validation=validation,
-        old_validation=old_validation,
-        digests=digests,
+        replay=[replay[i] for i in rng.permutation(len(replay))],
+        old_asked=old_asked,
+        shared=shared,
     )
 
 
@@ -314,22 +336,11 @@ def _steps(n_pairs: Sequence[int], n_available: int) -> list[tuple[int, int]]:
     return [(asked, n) for n, asked in steps.items()]
 
 
-def _check_unfinished(out: Path, jobs: Sequence[_Job], *, restart: bool) -> None:
-    """Refuse to write over an unfinished run that is another one."""
-    out.mkdir(parents=True, exist_ok=True)
+def _claim(out: Path, jobs: Sequence[_Job], *, restart: bool) -> None:
+    """Refuse to write over an unfinished run that is another one, of whatever numbers of pairs."""
     mine = {job.partial: job.identity for job in jobs}
-    for path in sorted(out.glob(f"{_PARTIAL}*.safetensors")):
-        other = partial_identity(path)
-        if other is None or other == mine.get(path):
-            continue
-        if not restart:
-            raise TrainError(
-                f"{out} holds an unfinished run with other settings, data, numbers of pairs or "
-                "versions of Caselight or PyTorch, expected one with these; finish it with those, "
-                "name another --out, or give it up with --restart",
-                code="train.other_unfinished",
-            )
-        drop_partial(path)
+    for path in sorted({*mine, *out.glob(f"{_PARTIAL}*.safetensors")}):
+        claim_partial(path, mine.get(path), restart=restart)
 
 
 def _digests(engine: Engine, old: Engine | None) -> list[str]:

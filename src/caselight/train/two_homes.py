@@ -1,15 +1,74 @@
-"""Features of pairs from two homes, each read, and remembered, where it is kept."""
+"""Two homes to learn from: what each may not learn of the other, and the features of both."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from caselight.engine import Engine
-from caselight.train.collect import Item
+from caselight.train.collect import Found, Item
 
 Table = NDArray[np.float32]
 Named = dict[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """How many pairs of one home have a picture that stands in the way in the other one."""
+
+    n_asked_known: int = 0
+    """New validation pairs in the old home's training split: a model of that home may have learned
+    their pictures, and what it finds is then too good."""
+    n_not_learned: int = 0
+    """New training pairs left out: they are in the old home's validation split."""
+    n_not_replayed: int = 0
+    """Old training pairs left out: they are in the new home's validation or test split."""
+
+
+def keep_apart(
+    new: Engine, old: Engine, found: Found, replay: Sequence[Item]
+) -> tuple[Found, list[Item], Shared]:
+    """Learn in neither home from a picture that the other one is asked by.
+
+    Args:
+        new: the one home.
+        old: the other.
+        found: in the new home.
+        replay: training pairs of the old home.
+
+    Returns:
+        What is left of `found` and of `replay`, and what is not.
+    """
+    asked = _digests(old, "val")
+    learned = _without(found.pairs["train"], asked)
+    replayed = _without(replay, _digests(new, "val", "test"))
+    unknown = _without(found.pairs["val"], _digests(old, "train"))
+    left = replace(
+        found,
+        pairs={**found.pairs, "train": learned},
+        loose_images=_without(found.loose_images, asked),
+    )
+    shared = Shared(
+        n_asked_known=len(found.pairs["val"]) - len(unknown),
+        n_not_learned=len(found.pairs["train"]) - len(learned),
+        n_not_replayed=len(replay) - len(replayed),
+    )
+    return left, replayed, shared
+
+
+def _digests(engine: Engine, *splits: str) -> set[str]:
+    """Of all pictures of some splits, with a text or without; none is opened."""
+    return {
+        image.digest
+        for _, study in engine.store.studies()
+        if study.split in splits
+        for image in study.images
+    }
+
+
+def _without(items: Sequence[Item], digests: set[str]) -> list[Item]:
+    return [item for item in items if digests.isdisjoint(item.digests)]
 
 
 class TwoHomes(Engine):

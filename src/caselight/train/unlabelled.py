@@ -1,5 +1,8 @@
 """What a home's towers can learn from without labels or pairs, and what is kept to ask them by."""
 
+import math
+import os
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from caselight.config import Config
+from caselight.data.findings import read_findings
 from caselight.data.probe_texts import Probe, built_in_probes, laterality_pairs, negation_pairs
 from caselight.engine import Engine
 from caselight.models.towers import ImageTower
@@ -51,34 +55,56 @@ def split_probes(
 
     Returns:
         Probes to ask by, then probes to learn from. No text of the latter names a finding of the
-        former; the wordings of denials and sides are common to both.
+        former, neither in its words nor in others that `findings.py` reads as the same finding;
+        the wordings of denials and sides are common to both.
     """
     built_in = built_in_probes()
     back = sorted({probe.name for probe in built_in})[1::2]
     asked = tuple(probe for probe in built_in if probe.name in back)
     rest = [*built_in, *negation_pairs(texts, rng), *laterality_pairs(texts, rng)]
-    learned = tuple(p for p in rest if not any(name in p.text.casefold() for name in back))
-    return asked, learned
+    known = _findings(*back)
+
+    def is_asked(probe: Probe) -> bool:
+        said = probe.text.casefold()
+        # By its name too: what a text tells as history is no finding of that text.
+        return any(name in said for name in back) or bool(known & _findings(said, probe.name))
+
+    return asked, tuple(probe for probe in rest if not is_asked(probe))
 
 
-def read_pictures(engine: Engine, tower: ImageTower, digests: Sequence[str], path: Path) -> Tensor:
-    """Bring stored pictures to a tower's size, in a file and not in memory.
+def read_pictures(
+    engine: Engine, tower: ImageTower, digests: Sequence[str], folder: Path
+) -> Tensor:
+    """Bring stored pictures to a tower's size, on disk and not in memory.
 
     Args:
         engine: the open home.
         tower: its preprocessing decides the size and the trimming.
         digests: of the pictures.
-        path: the file, written over; it must stay for as long as the result is used.
+        folder: on the disk; the file in it has no name, and is gone with the result or the process.
 
     Returns:
         u8[N, 1, S, S], or u8[N, 3, S, S] where any picture has colour.
+
+    Raises:
+        OSError: when the disk has no room for them.
     """
     size = tower.preprocess.size_px
-    for n_planes in (1, 3):
-        kept = np.memmap(path, np.uint8, "w+", shape=(len(digests), n_planes, size, size))
-        if all(_put(engine, tower, digest, row) for digest, row in zip(digests, kept, strict=True)):
-            break
+    with tempfile.TemporaryFile(dir=folder) as file:
+        for n_planes in (1, 3):
+            shape = (len(digests), n_planes, size, size)
+            # A disk that is full when a mapped page is first written ends the process.
+            os.posix_fallocate(file.fileno(), 0, math.prod(shape))
+            kept = np.memmap(file, np.uint8, "r+", shape=shape)
+            rows = zip(digests, kept, strict=True)
+            if all(_put(engine, tower, digest, row) for digest, row in rows):
+                break
     return torch.from_numpy(kept)
+
+
+def _findings(*texts: str) -> set[str]:
+    """The findings that texts name, present or not."""
+    return {finding.name for text in texts for finding in read_findings(text)}
 
 
 def _put(engine: Engine, tower: ImageTower, digest: str, row: NDArray[np.uint8]) -> bool:

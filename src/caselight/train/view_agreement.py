@@ -12,6 +12,7 @@ from caselight.metrics.retrieval import score_queries
 from caselight.metrics.significance import Interval, cluster_bootstrap
 from caselight.models.towers import ImageTower
 from caselight.models.views import augment, view_generator
+from caselight.train.adapting import diverged
 from caselight.types import IntArray
 
 _TOGETHER = 32
@@ -41,6 +42,9 @@ def view_agreement(
 
     Returns:
         0..1, chance is 1 / N; None for fewer than two pictures.
+
+    Raises:
+        TrainError: `train.non_finite` for a tower that diverged.
     """
     if len(digests) < 2:
         return None
@@ -65,4 +69,6 @@ def _features(
         batch = inputs[start : start + _TOGETHER]
         parts.append(tower.encode(augment(batch, strength=strength, generators=drawn)))
     features = torch.cat(parts)
+    if not features.isfinite().all():
+        raise diverged("the image tower's features of pictures")
     return F.normalize(features - features.mean(dim=0), dim=1)
