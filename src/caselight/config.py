@@ -88,9 +88,9 @@ class ModelSettings(_Settings):
     """Chance that a hidden unit of a float head is silenced in training."""
     input_dropout: float = Field(0.5, ge=0.0, lt=1.0)
     """Chance that a tower feature is silenced there."""
-    hash_dropout: float = Field(0.0, ge=0.0, lt=1.0)
+    hash_dropout: float = Field(0.5, ge=0.0, lt=1.0)
     """Chance that a hidden unit of a hash head is silenced in training."""
-    hash_input_dropout: float = Field(0.0, ge=0.0, lt=1.0)
+    hash_input_dropout: float = Field(0.5, ge=0.0, lt=1.0)
     """Chance that a tower feature is silenced there."""
     normalise_bits: bool = True
     """Batch-normalise what becomes a bit, so that each is on for about half of the cases."""
@@ -211,7 +211,7 @@ class TrainSettings(_Settings):
     `hard`, texts that resemble each other together."""
     epochs: int = Field(60, ge=1)
     """Passes over the pairs for the float heads."""
-    settle_epochs: int = Field(30, ge=0)
+    settle_epochs: int = Field(0, ge=0)
     """Passes after them in which the float heads settle: without dropout, and softer; 0 is none."""
     hash_epochs: int = Field(30, ge=1)
     """Passes over the pairs for the hash heads."""

@@ -1,7 +1,8 @@
 """Towers learn from a training split alone, are asked by what they did not learn, and go on."""
 
 import errno
-import os
+import io
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -301,11 +302,15 @@ def test_a_killed_adaptation_leaves_no_picture_behind(home: Path, tmp_path: Path
 def test_a_disk_without_room_for_the_pictures_is_one_sentence(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(_file: int, start: int, length: int) -> None:
-        assert (start, length % (16 * 16)) == (0, 0)
-        raise OSError(errno.ENOSPC, "No space left on device")
+    class Full(io.BytesIO):
+        """A file that takes one picture and no more."""
 
-    monkeypatch.setattr(os, "posix_fallocate", full)
+        def write(self, data: Any) -> int:
+            if self.tell():
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return super().write(data)
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda dir: Full())  # noqa: ARG005
     with pytest.raises(StoreError) as caught:
         adapted(home, tmp_path, kinds=["image"])
     assert code(caught) == "store.disk_full"

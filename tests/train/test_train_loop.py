@@ -197,6 +197,8 @@ def seen_by_an_objective() -> tuple[Heads, Pairs, Tensor]:
 NO_DROPOUT = config(
     ("model.dropout", 0.0),
     ("model.input_dropout", 0.0),
+    ("model.hash_dropout", 0.0),
+    ("model.hash_input_dropout", 0.0),
     ("model.bits", [16, 32]),
     ("loss.temperature", 0.3),
     ("loss.hash_temperature", 0.3),

@@ -168,6 +168,17 @@ def _show_transfer(receipt: "TransferReceipt", home: Path) -> None:
     last = points[-1]
     if last.asked > last.n_pairs:
         _say(f"there are {receipt.n_available} pairs here; {last.asked} and more mean all of them")
+    shared = receipt.shared
+    if shared.n_asked_known:
+        _say(
+            f"{shared.n_asked_known} of the pairs asked here are in the old home's training split: "
+            "every row may be too good"
+        )
+    if shared.n_not_learned or shared.n_not_replayed:
+        _say(
+            f"{shared.n_not_learned} new and {shared.n_not_replayed} old pairs were not learned "
+            "from: the other home is asked by them"
+        )
     if last.n_replayed:
         _say(f"beside {last.n_pairs} new pairs it saw {last.n_replayed} of the old home again")
     if receipt.model is not None:

@@ -1,7 +1,6 @@
 """What a home's towers can learn from without labels or pairs, and what is kept to ask them by."""
 
 import math
-import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -93,8 +92,11 @@ def read_pictures(
     with tempfile.TemporaryFile(dir=folder) as file:
         for n_planes in (1, 3):
             shape = (len(digests), n_planes, size, size)
-            # A disk that is full when a mapped page is first written ends the process.
-            os.posix_fallocate(file.fileno(), 0, math.prod(shape))
+            # A disk that is full when a mapped page is first written ends the process: fill it now.
+            file.seek(0)
+            for _ in digests:
+                file.write(bytes(math.prod(shape[1:])))
+            file.flush()
             kept = np.memmap(file, np.uint8, "r+", shape=shape)
             rows = zip(digests, kept, strict=True)
             if all(_put(engine, tower, digest, row) for digest, row in rows):
