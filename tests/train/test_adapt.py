@@ -310,7 +310,7 @@ def test_a_disk_without_room_for_the_pictures_is_one_sentence(
                 raise OSError(errno.ENOSPC, "No space left on device")
             return super().write(data)
 
-    monkeypatch.setattr(tempfile, "TemporaryFile", lambda dir: Full())  # noqa: ARG005
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: Full())
     with pytest.raises(StoreError) as caught:
         adapted(home, tmp_path, kinds=["image"])
     assert code(caught) == "store.disk_full"
