@@ -192,7 +192,7 @@ def test_without_nesting_every_width_has_values_of_its_own() -> None:
 
 @pytest.mark.parametrize("nested", [True, False])
 def test_values_are_the_outputs_without_dropout(nested: bool) -> None:
-    fitted = made(nested=nested, dropout=0.0, input_dropout=0.0).eval().image
+    fitted = made(nested=nested, hash_dropout=0.0, hash_input_dropout=0.0).eval().image
     x = features()
     outputs = fitted.outputs(x, generators(fitted))
     assert set(outputs) == set(CODE)
