@@ -216,7 +216,8 @@ class TrainSettings(_Settings):
     hash_epochs: int = Field(30, ge=1)
     """Passes over the pairs for the hash heads."""
     warm_start: bool = True
-    """Begin the hash heads as the float heads and an ITQ rotation, not at random."""
+    """Begin the hash heads as the float heads and an ITQ rotation; else at random, or as those of
+    the model that is trained further."""
     hash_layers: Literal["all", "rotation"] = "all"
     """What of a hash head is trained; `rotation` turns the space before the sign and no more."""
     batch_size: int = Field(256, ge=2)

@@ -114,13 +114,24 @@ def test_a_model_is_trained_further_from_its_own_weights(home: Path, tmp_path: P
     first = load_checkpoint(tmp_path / "first")
     # So slow that what comes out is what went in, but for a little.
     slow = (("train.lr", 1e-7), ("train.hash_lr", 1e-7), ("train.weight_decay", 0.0))
-    learned(home, tmp_path / "second", *slow, begin=first)
+    learned(home, tmp_path / "second", *slow, ("train.warm_start", False), begin=first)
     second = load_checkpoint(tmp_path / "second")
     assert second.fingerprint != first.fingerprint
     before, after = first.heads.state_dict(), second.heads.state_dict()
     for name in before:
         if name.endswith(("weight", "bias", ".mean", ".std")):
             assert torch.allclose(before[name], after[name], atol=1e-4), name
+
+
+def test_codes_of_a_model_trained_further_begin_anew_from_its_embeddings(
+    home: Path, tmp_path: Path
+) -> None:
+    learned(home, tmp_path / "first")
+    slow = (("train.hash_lr", 1e-7), ("train.weight_decay", 0.0))
+    learned(home, tmp_path / "second", *slow, begin=load_checkpoint(tmp_path / "first"))
+    heads = load_checkpoint(tmp_path / "second").heads.image
+    for head in heads.code.values():
+        assert torch.allclose(head.hidden.weight, heads.embed.hidden.weight, atol=1e-4)
 
 
 def test_a_training_from_a_model_that_was_stopped_goes_on(home: Path, tmp_path: Path) -> None:

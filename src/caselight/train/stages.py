@@ -142,8 +142,8 @@ def train_heads(
             if resumed is not None and resumed.stage == stage.name:
                 stage.load(resumed.weights)
             run(stage, watched)
-        # Heads that hash already are their own start.
-        if config.train.warm_start and begin is None:
+        # Heads that hashed before, too: their old codes belong to the embeddings they had.
+        if config.train.warm_start:
             _warm(heads, pairs, seed=config.train.seed, device=device)
     stage = hash_stage(heads, sources, config)
     stage.towers.update(files)
