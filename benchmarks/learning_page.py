@@ -76,13 +76,13 @@ def head() -> str:
                 if (block := kept("choose", name))
             )
             + " (chosen on folds of training and validation patients: how to settle by float "
-            "recall, the hash stage by that of 128 bits, four points each)"
+            "recall, the hash stage by that of 128 bits, five points each)"
             + "; where a row differs it says in what. Recall@10 is strict (the one right partner), "
             "ties averaged, both directions pooled. *Ratio* is Recall@10 over that of the float "
             "model of the same run, paired by query. Intervals are 95 %, from a bootstrap over "
             "patients. Codes are compared by symmetric Hamming distance alone: no float is used "
             "after the sign. The published objectives train the hash heads from the same start "
-            "(float heads and ITQ rotation), on the same features and for as many steps, with "
+            "(float heads before they settled, and an ITQ rotation), on the same features and for as many steps, with "
             "their own constants, in the place of our terms; "
             "canonical correlation has the features alone (ridge 1).",
             "",

@@ -19,7 +19,6 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +65,18 @@ NO_TERMS = {
 }
 
 
-SETTLE = {"train.settle_epochs": (30, 60), "loss.settle_temperature": (0.2, 0.3)}
-HASH = {"train.hash_epochs": (30, 60), "loss.hash_temperature": (0.12, 0.2)}
+SETTLE: tuple[dict[str, Any], ...] = (
+    {"train.settle_epochs": 0},
+    *(
+        {"train.settle_epochs": 60, "loss.settle_temperature": soft, "train.settle_dropout": drop}
+        for soft in (0.2, 0.3)
+        for drop in (0.0, 0.2)
+    ),
+)
+HASH: tuple[dict[str, Any], ...] = tuple(
+    {"train.hash_epochs": 60, "loss.hash_temperature": soft, "train.hash_lr": rate}
+    for soft, rate in ((0.12, 1e-3), (0.2, 3e-4), (0.2, 1e-3), (0.3, 3e-4), (0.3, 1e-3))
+)
 """What `choose` tries for every set: as many points for float as for the codes."""
 
 QUICK: dict[str, Any] = {}
@@ -143,21 +152,21 @@ def run_choose(name: str, n_used: int, work: Path) -> dict[str, Any]:
     material = read_material(name, work, best(""))
     base = best("", **{"model.bits": [128]})
     found: dict[str, dict[str, list[float]]] = {"float": defaultdict(list), "bits_128": {}}
-    points = [dict(zip(SETTLE, values, strict=True)) for values in product(*SETTLE.values())]
     held = folds(material, 4, splits=("train", "val"))[:n_used]
+    started: list[Any] = []
     settled: list[dict[str, Any]] = []
     for fold, (rows, asked) in enumerate(held):
         train, test = material.take(rows), material.take(asked)
-        heads = train_unsettled(train, settings(data, base, seed=fold))
+        started.append(train_unsettled(train, settings(data, base, seed=fold)))
         settled.append({})
-        for point in points:
+        for point in SETTLE:
             config = settings(data, {**base, **point, **QUICK}, seed=fold)
-            made = settle(heads, train, config)
+            made = settle(started[fold], train, config)
             settled[fold][json.dumps(point)] = made
             found["float"][json.dumps(point)].append(mean_recall(made, test, "float"))
         print(name, "choose: a fold settled", flush=True)
     softest = max(found["float"], key=lambda point: np.mean(found["float"][point]))
-    for point in [dict(zip(HASH, values, strict=True)) for values in product(*HASH.values())]:
+    for point in HASH:
         config = {**base, **json.loads(softest), **point, **QUICK}
         found["bits_128"][json.dumps(point)] = [
             mean_recall(
@@ -165,6 +174,7 @@ def run_choose(name: str, n_used: int, work: Path) -> dict[str, Any]:
                     settled[fold][softest],
                     material.take(rows),
                     settings(data, config, seed=fold),
+                    start=started[fold],
                 ),
                 material.take(asked),
                 "bits_128",
@@ -214,10 +224,10 @@ def run_once(
     data = SETS[name]
     config = settings(data, best(name), seed=seed)
     start = time.perf_counter()
-    heads = train_float(train, config)
+    begun, heads = train_float(train, config)
     times = {"float": time.perf_counter() - start}
     start = time.perf_counter()
-    made = train_hash(heads, train, config)
+    made = train_hash(heads, train, config, start=begun)
     times["hash"] = time.perf_counter() - start
     tested = spaces(made, test)
     found = scored(tested)
@@ -227,14 +237,18 @@ def run_once(
             other = settings(data, best(name, **NO_TERMS, **terms), seed=seed)
             found |= {
                 f"{recipe}_{reading}": values
-                for reading, values in scored(spaces(train_hash(heads, train, other), test)).items()
+                for reading, values in scored(
+                    spaces(train_hash(heads, train, other, start=begun), test)
+                ).items()
                 if reading != "float"
             }
         plain = {f"{s}.{k}": v for s, group in PLAIN.items() for k, v in group.items()}
         other = settings(data, best(name, **plain), seed=seed)
         found |= {
             f"tanh_sign_{reading}": values
-            for reading, values in scored(spaces(train_hash(heads, train, other), test)).items()
+            for reading, values in scored(
+                spaces(train_hash(heads, train, other, start=begun), test)
+            ).items()
             if reading != "float"
         }
     return found, times
@@ -351,14 +365,14 @@ def run_terms(name: str, n_used: int, work: Path) -> dict[str, Any]:
         texts = [material.texts[row] for row in rows]
         for variant, changed in FLOAT_TERMS.items():
             config = settings(data, best(name, **changed))
-            heads = train_float(seen_as(train, texts, config), config)
-            kept = kept or heads
+            begun, heads = train_float(seen_as(train, texts, config), config)
+            kept = kept or (begun, heads)
             print(name, variant, flush=True)
             found[f"float: {variant}"].append(recall_at_10(*spaces(heads, test)["float"]))
         assert kept is not None
         for variant, changed in HASH_TERMS.items():
             config = settings(data, best(name, **{"model.bits": [64, 128], **changed}))
-            sides = spaces(train_hash(kept, train, config), test)
+            sides = spaces(train_hash(kept[1], train, config, start=kept[0]), test)
             for width in (64, 128):
                 found[f"bits_{width}: {variant}"].append(recall_at_10(*sides[f"bits_{width}"]))
         print(name, "terms: a fold done", flush=True)
@@ -417,7 +431,8 @@ def run_unpaired(name: str, n_used: int, work: Path) -> dict[str, Any]:
                     continue
                 config = settings(data, best("", **{"model.bits": [128], **terms}))
                 train = replace(material.take(kept, loose=loose), said=None)
-                sides = spaces(train_hash(train_float(train, config), train, config), test)
+                begun, heads = train_float(train, config)
+                sides = spaces(train_hash(heads, train, config, start=begun), test)
                 for reading in ("float", "bits_128"):
                     row = f"{round(100 * hidden)} % hidden: {variant}: {reading}"
                     found[row].append(recall_at_10(*sides[reading]))

@@ -212,7 +212,9 @@ class TrainSettings(_Settings):
     epochs: int = Field(60, ge=1)
     """Passes over the pairs for the float heads."""
     settle_epochs: int = Field(0, ge=0)
-    """Passes after them in which the float heads settle: without dropout, and softer; 0 is none."""
+    """Passes after them in which float heads settle, with less dropout and softer; 0 is none."""
+    settle_dropout: float = Field(0.2, ge=0.0, lt=1.0)
+    """Chance that a feature, or a hidden unit, is silenced while they settle."""
     hash_epochs: int = Field(30, ge=1)
     """Passes over the pairs for the hash heads."""
     warm_start: bool = True
@@ -278,7 +280,7 @@ class AdaptSettings(_Settings):
 
     picture_epochs: int = Field(10, ge=1)
     """Passes of an image tower over the pictures."""
-    text_epochs: int = Field(10, ge=1)
+    text_epochs: int = Field(3, ge=1)
     """Passes of a text tower over the texts."""
     batch_size: int = Field(64, ge=2)
     """Pictures or texts a step; each is a negative of the others."""
@@ -290,7 +292,7 @@ class AdaptSettings(_Settings):
     """Texts a step that meet their paraphrase and their opposite."""
     opposites: float = Field(1.0, ge=0.0)
     """Weight of telling a paraphrase from the opposite."""
-    keep: float = Field(1.0, ge=0.0)
+    keep: float = Field(10.0, ge=0.0)
     """Weight of leaving the cosines between texts as they were."""
     masked: float = Field(0.0, ge=0.0)
     """Weight of guessing hidden words; only for a tower that has a token for them."""

@@ -46,6 +46,7 @@ TOGETHER: dict[str, tuple[Setting, ...]] = {
     "train.unpaired": (("float_terms.unpaired", 1.0),),
     "loss.settle_temperature": (("train.settle_epochs", 2),),
     "train.settle_lr": (("train.settle_epochs", 2),),
+    "train.settle_dropout": (("train.settle_epochs", 2),),
     "train.hash_layers": (("model.rotation", True),),
     # A nested head is another one only where there is more than one width.
     "model.nested": (("model.bits", [16, 32]),),

@@ -1,4 +1,4 @@
-"""The settle stage: the float heads alone, without dropout, at a temperature of their own."""
+"""The settle stage: the float heads alone, with a dropout and a temperature of their own."""
 
 from pathlib import Path
 
@@ -37,18 +37,18 @@ def test_it_stands_between_the_others_and_is_watched_as_the_float_stage(tmp_path
 def test_it_trains_the_float_heads_and_no_others(tmp_path: Path) -> None:
     partial = tmp_path / "partial"
     kept = {}
-    for moment in (("float", EPOCHS), ("settle", 3)):
+    for moment in (("settle", 1), ("settle", 3)):
         with pytest.raises(Stopped):
-            trained(partial, SETTLED, on_epoch=stop_at(moment))
+            trained(partial, SETTLED, ("train.checkpoint_epochs", 1), on_epoch=stop_at(moment))
         found = read_partial(partial, identity="same")
         assert found is not None
-        kept[moment[0]] = found.weights
-    assert not same(under("embed", kept["float"]), under("embed", kept["settle"]))
-    assert same(under("code", kept["float"]), under("code", kept["settle"]))
+        kept[moment[1]] = found.weights
+    assert not same(under("embed", kept[1]), under("embed", kept[3]))
+    assert same(under("code", kept[1]), under("code", kept[3]))
 
 
-def test_no_dropout_is_drawn_in_it(tmp_path: Path) -> None:
-    # From one checkpoint on, dropout is another: the hash heads draw theirs from their own setting.
+def test_its_dropout_is_not_that_of_the_float_stage(tmp_path: Path) -> None:
+    # From one checkpoint on: the hash heads draw theirs from their own setting.
     partial = tmp_path / "partial"
     with pytest.raises(Stopped):
         trained(partial, SETTLED, on_epoch=stop_at(("float", EPOCHS)))
@@ -57,11 +57,15 @@ def test_no_dropout_is_drawn_in_it(tmp_path: Path) -> None:
     partial.write_bytes(begun)
     other = trained(partial, SETTLED, ("model.dropout", 0.7), ("model.input_dropout", 0.7))
     assert same(under("embed", one), under("embed", other.state_dict()))
+    partial.write_bytes(begun)
+    third = trained(partial, SETTLED, ("train.settle_dropout", 0.7))
+    assert not same(under("embed", one), under("embed", third.state_dict()))
 
 
-def test_the_hash_heads_start_from_what_has_settled(tmp_path: Path) -> None:
+def test_the_hash_heads_start_from_what_has_not_settled(tmp_path: Path) -> None:
     one, other = fresh(tmp_path), fresh(tmp_path, SETTLED)
-    assert not same(under("code", one), under("code", other))
+    assert same(under("code", one), under("code", other))
+    assert not same(under("embed", one), under("embed", other))
 
 
 def test_a_stage_that_diverges_names_its_own_rate(tmp_path: Path) -> None:

@@ -24,6 +24,9 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from caselight.config import Config, read_config
+from caselight.data.filters import parse_filters
+
 # A file or a pipe has no width of its own; tables must not be folded there. Ids, paths and words
 # are printed as they are: ":heart:" is no picture of one.
 out = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 160)
@@ -47,6 +50,24 @@ Filters = Annotated[
     list[str] | None,
     typer.Option("--filter", metavar="KEY=VALUE", help="Only studies or images with this."),
 ]
+TrainText = Annotated[
+    str | None, typer.Option("--text", help="Which text goes with an image; see settings.")
+]
+
+
+def training_settings(
+    config: Path | None, set_: list[str] | None, *, text: str | None, filters: list[str] | None
+) -> Config:
+    """The settings of a training, with what its own options say of the pairs."""
+    overrides = list(set_ or ())
+    if text is not None:
+        overrides.append(f"train.text={text}")
+    settings = read_config(config, overrides)
+    if not filters:
+        return settings
+    # Not as an override: there, 1e3 would be a number.
+    kept = settings.train.model_copy(update={"filters": parse_filters(filters)})
+    return settings.model_copy(update={"train": kept})
 
 
 class Advance(Protocol):

@@ -5,9 +5,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from caselight.cli.common import ConfigFile, Filters, Home, Overrides, out, progress
-from caselight.config import read_config
-from caselight.data.filters import parse_filters
+from caselight.cli.common import (
+    ConfigFile,
+    Filters,
+    Home,
+    Overrides,
+    TrainText,
+    out,
+    progress,
+    training_settings,
+)
 
 if TYPE_CHECKING:
     from caselight.train.loop import EpochLog
@@ -18,9 +25,7 @@ def train(
     out_: Annotated[
         Path | None, typer.Option("--out", help="Folder for the model; HOME/trained if not given.")
     ] = None,
-    text: Annotated[
-        str | None, typer.Option("--text", help="Which text goes with an image; see settings.")
-    ] = None,
+    text: TrainText = None,
     filter_: Filters = None,
     begin: Annotated[
         Path | None, typer.Option("--from", help="Model to train further, under its own towers.")
@@ -34,14 +39,7 @@ def train(
     """Learn embeddings and codes from the pairing of images and texts in the training split."""
     from caselight.home import Home as OpenHome
 
-    overrides = list(set_ or ())
-    if text is not None:
-        overrides.append(f"train.text={text}")
-    settings = read_config(config, overrides)
-    if filter_:
-        # Not as an override: there, 1e3 would be a number.
-        kept = settings.train.model_copy(update={"filters": parse_filters(filter_)})
-        settings = settings.model_copy(update={"train": kept})
+    settings = training_settings(config, set_, text=text, filters=filter_)
     last: list[EpochLog] = []
     with progress() as advance:
 

@@ -8,9 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from caselight.cli.common import ConfigFile, Filters, Home, Overrides, err, out, progress
-from caselight.config import read_config
-from caselight.data.filters import parse_filters
+from caselight.cli.common import (
+    ConfigFile,
+    Filters,
+    Home,
+    Overrides,
+    TrainText,
+    err,
+    out,
+    progress,
+    training_settings,
+)
 
 if TYPE_CHECKING:
     from caselight.metrics.significance import Interval
@@ -37,9 +45,7 @@ def tune(
             "--vary", metavar="KEY=V1,V2,...", help="A setting to vary, in place of the usual ones."
         ),
     ] = None,
-    text: Annotated[
-        str | None, typer.Option("--text", help="Which text goes with an image; see settings.")
-    ] = None,
+    text: TrainText = None,
     filter_: Filters = None,
     config: ConfigFile = None,
     set_: Overrides = None,
@@ -48,14 +54,7 @@ def tune(
     from caselight.home import Home as OpenHome
     from caselight.train.trials import DEFAULT_SPACE, parse_space
 
-    overrides = list(set_ or ())
-    if text is not None:
-        overrides.append(f"train.text={text}")
-    settings = read_config(config, overrides)
-    if filter_:
-        # Not as an override: there, 1e3 would be a number.
-        kept = settings.train.model_copy(update={"filters": parse_filters(filter_)})
-        settings = settings.model_copy(update={"train": kept})
+    settings = training_settings(config, set_, text=text, filters=filter_)
     space: Mapping[str, Sequence[Any]] = parse_space(vary) if vary else DEFAULT_SPACE
     for key, values in space.items():
         err.print(f"varies {key}: {', '.join(json.dumps(v) for v in values)}", markup=False)

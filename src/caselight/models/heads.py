@@ -14,7 +14,7 @@ class Head(nn.Module):
     """Features to a space: standardise, one hidden layer, and for bits a normalised output.
 
     Dropout draws from the generator that is passed in, so a training repeats exactly and touches
-    no global state.
+    no global state. `dropout` is the chance that a feature is silenced, and that a hidden unit is.
 
     Args:
         n_in: features.
@@ -42,8 +42,7 @@ class Head(nn.Module):
         self.norm = nn.BatchNorm1d(n_out, affine=False) if normalise else None
         # Skew-symmetric parts of it make a rotation; 0 turns nothing.
         self.turn = nn.Parameter(torch.zeros(n_out, n_out)) if rotate else None
-        self._dropout = settings.dropout
-        self._input_dropout = settings.input_dropout
+        self.dropout = settings.input_dropout, settings.dropout
         for layer in (self.hidden, self.out):
             bound = 1 / math.sqrt(layer.in_features)
             nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
@@ -51,8 +50,9 @@ class Head(nn.Module):
 
     def forward(self, features: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return f32[B, n_out] from standardised features f32[B, n_in]; a generator is dropout."""
-        x = _dropout(features, self._input_dropout, generator)
-        x = _dropout(F.gelu(self.hidden(x)), self._dropout, generator)
+        of_features, of_hidden = self.dropout
+        x = _dropout(features, of_features, generator)
+        x = _dropout(F.gelu(self.hidden(x)), of_hidden, generator)
         out: Tensor = self.out(x)
         if self.turn is not None:
             out = out @ torch.matrix_exp(self.turn - self.turn.T)

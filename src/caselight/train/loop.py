@@ -102,12 +102,14 @@ def float_stage(heads: Heads, sources: Sources, config: Config) -> Stage:
 
 
 def settle_stage(heads: Heads, sources: Sources, config: Config) -> Stage:
-    """The stage in which the float heads see everything at once, after they learned with dropout.
+    """The stage in which the float heads see more at once, after they learned with much dropout.
 
     Dropout keeps the heads from learning the training pairs by heart, and leaves them blurred; a
-    few epochs without it, at a softer temperature, sharpen what they have learned.
+    few epochs with less of it, at a softer temperature, sharpen what they have learned.
     """
     violations = Violations()
+    for tower in (heads.image, heads.text):
+        tower.embed.dropout = config.train.settle_dropout, config.train.settle_dropout
     softer = config.loss.model_copy(update={"temperature": config.loss.settle_temperature})
     return Stage(
         name="settle",
@@ -120,9 +122,7 @@ def settle_stage(heads: Heads, sources: Sources, config: Config) -> Stage:
                 [p for t in (heads.image, heads.text) for p in t.embed.parameters()],
             )
         ],
-        objective=float_objective(
-            heads, config.model_copy(update={"loss": softer}), violations, dropout=False
-        ),
+        objective=float_objective(heads, config.model_copy(update={"loss": softer}), violations),
         violations=violations,
     )
 

@@ -93,16 +93,11 @@ Objective = Callable[[Seen, float, torch.Generator], dict[str, Tensor]]
 """(batch, sharpness, generator of the dropout) to weighted terms by name."""
 
 
-def float_objective(
-    heads: Heads, config: Config, violations: Violations, *, dropout: bool = True
-) -> Objective:
+def float_objective(heads: Heads, config: Config, violations: Violations) -> Objective:
     """Contrastive alignment of the float embeddings, without any hash term."""
     loss, weights = config.loss, config.float_terms
 
-    def parts(
-        seen: Seen, _sharpness: float, generator: torch.Generator
-    ) -> Iterator[tuple[str, Tensor]]:
-        rng = generator if dropout else None
+    def parts(seen: Seen, _sharpness: float, rng: torch.Generator) -> Iterator[tuple[str, Tensor]]:
         image = _embedded(heads.image, seen.image, rng)
         text = _embedded(heads.text, seen.text, rng)
         if weights.infonce:
@@ -235,7 +230,7 @@ def _code_terms(
             yield name, weight * compute()[name]
 
 
-def _embedded(tower: Tower, features: Tensor, generator: torch.Generator | None) -> Tensor:
+def _embedded(tower: Tower, features: Tensor, generator: torch.Generator) -> Tensor:
     return F.normalize(tower.embed(features, generator), dim=1)
 
 

@@ -131,20 +131,21 @@ def train_heads(
         run(stage, opened[1])
         if tuning is not None:
             pairs, val = tuning.settle()
+        # Of the heads before they settle: what settles is sharp on the pairs it has seen, and codes
+        # that begin there find fewer others. Heads that hashed before begin anew, too: their old
+        # codes belong to the embeddings they had.
+        if config.train.warm_start:
+            _warm(heads, pairs, seed=config.train.seed, device=device)
     elif tuning is not None:
         pairs, val = tuning.reopen(resumed.towers)
     files = {} if tuning is None else tuning.files
     sources, watched = _cached(pairs, device), _cached(val, device)
-    if resumed is None or resumed.stage != "hash":
-        if config.train.settle_epochs:
-            stage = settle_stage(heads, sources, config)
-            stage.towers.update(files)
-            if resumed is not None and resumed.stage == stage.name:
-                stage.load(resumed.weights)
-            run(stage, watched)
-        # Heads that hashed before, too: their old codes belong to the embeddings they had.
-        if config.train.warm_start:
-            _warm(heads, pairs, seed=config.train.seed, device=device)
+    if config.train.settle_epochs and (resumed is None or resumed.stage != "hash"):
+        stage = settle_stage(heads, sources, config)
+        stage.towers.update(files)
+        if resumed is not None and resumed.stage == stage.name:
+            stage.load(resumed.weights)
+        run(stage, watched)
     stage = hash_stage(heads, sources, config)
     stage.towers.update(files)
     if resumed is not None and resumed.stage == stage.name:
