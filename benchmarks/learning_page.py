@@ -82,8 +82,8 @@ def head() -> str:
             "model of the same run, paired by query. Intervals are 95 %, from a bootstrap over "
             "patients. Codes are compared by symmetric Hamming distance alone: no float is used "
             "after the sign. The published objectives train the hash heads from the same start "
-            "(float heads before they settled, and an ITQ rotation), on the same features and for as many steps, with "
-            "their own constants, in the place of our terms; "
+            "(float heads before they settled, and an ITQ rotation), on the same features and for "
+            "as many steps, with their own constants, in the place of our terms; "
             "canonical correlation has the features alone (ridge 1).",
             "",
         ]

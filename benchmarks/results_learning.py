@@ -311,6 +311,7 @@ def summary(found: dict[str, list[Values]], owner: Any, *, tiled: bool = True) -
 
 FLOAT_TERMS: dict[str, dict[str, Any]] = {
     "as chosen": {},
+    "no settling": {"train.settle_epochs": 0},
     "no image views": {"train.image_views": 0},
     "no text renderings": {"train.text_views": 0},
     "+ intra-modal, images": {"float_terms.intra_image": 0.2},
@@ -348,6 +349,7 @@ HASH_TERMS: dict[str, dict[str, Any]] = {
     },
     "nested": {"model.nested": True},
     "from scratch": {"train.warm_start": False, "train.hash_lr": 1e-3},
+    "from the settled heads": {},
 }
 
 
@@ -372,7 +374,8 @@ def run_terms(name: str, n_used: int, work: Path) -> dict[str, Any]:
         assert kept is not None
         for variant, changed in HASH_TERMS.items():
             config = settings(data, best(name, **{"model.bits": [64, 128], **changed}))
-            sides = spaces(train_hash(kept[1], train, config, start=kept[0]), test)
+            start = kept[1] if variant == "from the settled heads" else kept[0]
+            sides = spaces(train_hash(kept[1], train, config, start=start), test)
             for width in (64, 128):
                 found[f"bits_{width}: {variant}"].append(recall_at_10(*sides[f"bits_{width}"]))
         print(name, "terms: a fold done", flush=True)
