@@ -5,7 +5,9 @@ trains on some of the pairs and is scored on others, strictly (row i's own partn
 """
 
 import copy
+import json
 import tempfile
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +29,25 @@ from results_retrieval import SETS, DataSet, make_home
 
 CPU = torch.device("cpu")
 Values = NDArray[np.float64]
+ROOT = Path(__file__).resolve().parent.parent
+OUT = ROOT / "benchmarks/results/learning"
+BITS = (48, 64, 128, 256)
+QUICK: dict[str, Any] = {}
+"""One epoch each, to see that everything runs."""
+
+
+def best(name: str, **more: Any) -> dict[str, Any]:
+    """The settings of configs/thorough.toml and those chosen for the set, and some more."""
+    said = tomllib.loads((ROOT / "configs/thorough.toml").read_text("utf-8"))
+    flat = {f"{s}.{k}": v for s, group in said.items() for k, v in group.items()}
+    return {**flat, "model.bits": list(BITS), **chosen(name), **more, **QUICK}
+
+
+def chosen(name: str) -> dict[str, Any]:
+    """What `choose` found best for a set; nothing before it has run."""
+    path = OUT / f"choose-{name}.json"
+    found: dict[str, Any] = json.loads(path.read_text("utf-8"))["chosen"] if path.is_file() else {}
+    return found
 
 
 def settings(data: DataSet, overrides: Mapping[str, Any], *, seed: int = 0) -> Config:
@@ -224,3 +245,9 @@ def recall_at_10(image: Any, text: Any) -> Values:
         nearer, tied = (table > own).sum(axis=1), (table == own).sum(axis=1)
         parts.append(np.clip((10 - nearer) / tied, 0, 1))
     return np.concatenate(parts)
+
+
+def patients(pairs: Pairs) -> Any:
+    """The patient of every query of `recall_at_10`, i64[2N]."""
+    assert pairs.patient is not None
+    return np.tile(pairs.patient, 2)

@@ -15,26 +15,28 @@ import argparse
 import json
 import tempfile
 import time
-import tomllib
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+import learning_terms
 from caselight.config import Config
 from caselight.evaluation.figures import plain_interval
 from caselight.metrics.significance import cluster_bootstrap, paired_ratio
 from caselight.models.cca import fit_cca
 from caselight.models.itq import fit_itq
-from caselight.train.collect import merged_ids
-from caselight.train.pairs import Loose, Pairs
+from caselight.train.pairs import Pairs
 from learning_common import (
-    Material,
+    BITS,
+    OUT,
+    QUICK,
     Values,
+    best,
     folds,
+    patients,
     read_material,
     recall_at_10,
     settings,
@@ -47,9 +49,6 @@ from learning_common import (
 from machine import machine
 from results_retrieval import PLAIN, SETS
 
-ROOT = Path(__file__).resolve().parent.parent
-OUT = ROOT / "benchmarks/results/learning"
-BITS = (48, 64, 128, 256)
 RECIPES = {
     # The hash stage alone, from the same float heads and as long: what each paper's objective adds.
     "djsrh": {"hash_terms.djsrh": 1.0},
@@ -78,23 +77,6 @@ HASH: tuple[dict[str, Any], ...] = tuple(
     for soft, rate in ((0.12, 1e-3), (0.2, 3e-4), (0.2, 1e-3), (0.3, 3e-4), (0.3, 1e-3))
 )
 """What `choose` tries for every set: as many points for float as for the codes."""
-
-QUICK: dict[str, Any] = {}
-"""One epoch each, to see that everything runs."""
-
-
-def best(name: str, **more: Any) -> dict[str, Any]:
-    """The settings of configs/thorough.toml and those chosen for the set, and some more."""
-    said = tomllib.loads((ROOT / "configs/thorough.toml").read_text("utf-8"))
-    flat = {f"{s}.{k}": v for s, group in said.items() for k, v in group.items()}
-    return {**flat, "model.bits": list(BITS), **chosen(name), **more, **QUICK}
-
-
-def chosen(name: str) -> dict[str, Any]:
-    """What `choose` found best for a set; nothing before it has run."""
-    path = OUT / f"choose-{name}.json"
-    found: dict[str, Any] = json.loads(path.read_text("utf-8"))["chosen"] if path.is_file() else {}
-    return found
 
 
 def scored(sides: dict[str, tuple[Any, Any]]) -> dict[str, Values]:
@@ -272,12 +254,6 @@ def run_folds(name: str, n_folds: int, work: Path) -> dict[str, Any]:
     }
 
 
-def patients(pairs: Pairs) -> Any:
-    """The patient of every query of `recall_at_10`, i64[2N]."""
-    assert pairs.patient is not None
-    return np.tile(pairs.patient, 2)
-
-
 def summary(found: dict[str, list[Values]], owner: Any, *, tiled: bool = True) -> dict[str, Any]:
     """Recall in both directions, and the ratio to float paired by query, with intervals."""
     evaluate = Config().evaluate
@@ -309,182 +285,12 @@ def summary(found: dict[str, list[Values]], owner: Any, *, tiled: bool = True) -
     return {"readings": table, "n_queries": len(clusters), "n_patients": len(np.unique(clusters))}
 
 
-FLOAT_TERMS: dict[str, dict[str, Any]] = {
-    "as chosen": {},
-    "no settling": {"train.settle_epochs": 0},
-    "no image views": {"train.image_views": 0},
-    "no text renderings": {"train.text_views": 0},
-    "+ intra-modal, images": {"float_terms.intra_image": 0.2},
-    "+ intra-modal, texts": {"float_terms.intra_text": 0.2},
-    "+ margin, scaled": {"float_terms.margin": 1.0},
-    "+ margin, fixed": {"float_terms.margin": 1.0, "loss.margin_max_scale": 1.0},
-    "+ near-equal positives": {"loss.near_equal": True},
-    "+ soft targets 0.2": {"loss.soft_targets": 0.2},
-    "+ findings as positives 0.5": {"loss.findings": 0.5},
-    "+ running mean 0.99": {"train.ema": 0.99},
-    "hard batches": {"train.sampler": "hard"},
-    "patients in turn": {"train.sampler": "patients"},
-}
-HASH_TERMS: dict[str, dict[str, Any]] = {
-    "as chosen": {},
-    "no alignment": {"hash_terms.infonce": 0.0, "hash_terms.distillation": 1.0},
-    "+ distillation": {"hash_terms.distillation": 1.0},
-    "+ asymmetric": {"hash_terms.asymmetric": 1.0},
-    "+ margin, scaled": {"hash_terms.margin": 1.0},
-    "+ margin, fixed": {"hash_terms.margin": 1.0, "loss.margin_max_scale": 1.0},
-    "+ intra-modal, images": {"hash_terms.intra_image": 0.2},
-    "+ intra-modal, texts": {"hash_terms.intra_text": 0.2},
-    "no quantization": {"hash_terms.quantization": 0.0},
-    "no bit balance": {"hash_terms.bit_balance": 0.0},
-    "+ bit independence": {"hash_terms.bit_independence": 0.1},
-    "straight-through": {"loss.relaxation": "straight_through"},
-    "greedy hash": {"loss.relaxation": "greedy_hash", "hash_terms.greedy_penalty": 0.1},
-    "tanh to 5": {"loss.sharpness_end": 5.0},
-    "hash temperature 0.1": {"loss.hash_temperature": 0.1},
-    "rotation learned too": {"model.rotation": True},
-    "rotation alone": {
-        "model.rotation": True,
-        "train.hash_layers": "rotation",
-        "train.hash_lr": 3e-3,
-    },
-    "nested": {"model.nested": True},
-    "from scratch": {"train.warm_start": False, "train.hash_lr": 1e-3},
-    "from the settled heads": {},
-}
-
-
-def run_terms(name: str, n_used: int, work: Path) -> dict[str, Any]:
-    """Each term on or off, over folds of training and validation patients."""
-    data = SETS[name]
-    base = best(name, **{"loss.findings": 0.5})
-    material = read_material(name, work, base)
-    found: dict[str, list[Values]] = defaultdict(list)
-    owners = []
-    for rows, held in folds(material, 4, splits=("train", "val"))[:n_used]:
-        train, test = material.take(rows), material.take(held)
-        owners.append(patients(test))
-        kept = None
-        texts = [material.texts[row] for row in rows]
-        for variant, changed in FLOAT_TERMS.items():
-            config = settings(data, best(name, **changed))
-            begun, heads = train_float(seen_as(train, texts, config), config)
-            kept = kept or (begun, heads)
-            print(name, variant, flush=True)
-            found[f"float: {variant}"].append(recall_at_10(*spaces(heads, test)["float"]))
-        assert kept is not None
-        for variant, changed in HASH_TERMS.items():
-            config = settings(data, best(name, **{"model.bits": [64, 128], **changed}))
-            start = kept[1] if variant == "from the settled heads" else kept[0]
-            sides = spaces(train_hash(kept[1], train, config, start=start), test)
-            for width in (64, 128):
-                found[f"bits_{width}: {variant}"].append(recall_at_10(*sides[f"bits_{width}"]))
-        print(name, "terms: a fold done", flush=True)
-    owner = np.concatenate(owners)
-    rows_out = {}
-    for row, runs in found.items():
-        against = found[f"{row.split(':')[0]}: as chosen"]
-        gain = np.concatenate(runs) - np.concatenate(against)
-        interval = cluster_bootstrap(
-            gain,
-            owner,
-            n_resamples=1000,
-            rng=np.random.default_rng(0),
-            statistic="mean",
-            level=0.95,
-        )
-        rows_out[row] = {
-            "recall_at_10": round(float(np.concatenate(runs).mean()), 4),
-            "gain": plain_interval(interval),
-        }
-    return {"rows": rows_out, "n_queries": len(owner), "n_folds": n_used}
-
-
-def seen_as(train: Pairs, texts: list[str], config: Config) -> Pairs:
-    """The same pairs with the views and targets that these settings ask for."""
-    ids = train.text_id
-    if config.loss.near_equal:
-        ids = merged_ids(texts, ids, train.text[0])
-    return replace(
-        train,
-        image=train.image[: 1 + config.train.image_views],
-        text=train.text[: 1 if config.train.text_views == 0 else None],
-        text_id=ids,
-        said=train.said if config.loss.findings else None,
-    )
-
-
-def run_unpaired(name: str, n_used: int, work: Path) -> dict[str, Any]:
-    """Half and three quarters of the pairings hidden: what the unpaired rest still gives."""
-    data = SETS[name]
-    material = read_material(name, work, best("", **{"loss.findings": 0.5}))
-    found: dict[str, list[Values]] = defaultdict(list)
-    owners = []
-    for fold, (rows, held) in enumerate(folds(material, 4, splits=("train", "val"))[:n_used]):
-        test = material.take(held)
-        owners.append(patients(test))
-        order = np.random.default_rng(fold).permutation(rows)
-        for hidden in (0.0, 0.5, 0.75):
-            n_kept = round(len(order) * (1 - hidden))
-            kept, rest = np.sort(order[:n_kept]), order[n_kept:]
-            # Apart: which text went with which image is lost.
-            texts = np.random.default_rng(fold + 1).permutation(rest)
-            loose = loose_of(material, rest, texts)
-            for variant, terms in UNPAIRED.items():
-                if hidden == 0.0 and not variant.startswith("pairs alone"):
-                    continue
-                config = settings(data, best("", **{"model.bits": [128], **terms}))
-                train = replace(material.take(kept, loose=loose), said=None)
-                begun, heads = train_float(train, config)
-                sides = spaces(train_hash(heads, train, config, start=begun), test)
-                for reading in ("float", "bits_128"):
-                    row = f"{round(100 * hidden)} % hidden: {variant}: {reading}"
-                    found[row].append(recall_at_10(*sides[reading]))
-        print(name, "unpaired: a fold done", flush=True)
-    owner = np.concatenate(owners)
-    out = {}
-    for row, runs in found.items():
-        hidden, _, reading = row.split(": ")
-        values = np.concatenate(runs)
-        against = np.concatenate(found[f"{hidden}: pairs alone: {reading}"])
-        options: dict[str, Any] = {"n_resamples": 1000, "statistic": "mean", "level": 0.95}
-        out[row] = {
-            "recall_at_10": plain_interval(
-                cluster_bootstrap(values, owner, rng=np.random.default_rng(0), **options)
-            ),
-            "gain": plain_interval(
-                cluster_bootstrap(values - against, owner, rng=np.random.default_rng(0), **options)
-            ),
-        }
-    return {"rows": out, "n_queries": len(owner), "n_folds": n_used}
-
-
-INTRA = {"float_terms.intra_image": 0.2, "float_terms.intra_text": 0.2}
-UNPAIRED: dict[str, dict[str, Any]] = {
-    "pairs alone": {"train.unpaired": False},
-    "pairs alone, intra-modal": {"train.unpaired": False, **INTRA},
-    "+ the rest, intra-modal": INTRA,
-    "+ the rest, by findings": {"float_terms.unpaired": 0.5},
-}
-
-
-def loose_of(material: Material, images: Any, texts: Any) -> Loose:
-    """Images and texts whose pairing is forgotten; images keep their study's labels."""
-    pairs = material.pairs
-    assert pairs.said is not None
-    return Loose(
-        image=pairs.image[:, images],
-        text=pairs.text[:, texts],
-        image_said=material.label_said[images],
-        text_said=pairs.said[texts],
-    )
-
-
 PARTS: dict[str, Callable[[str, argparse.Namespace], dict[str, Any]]] = {
     "choose": lambda name, o: run_choose(name, o.folds, o.work),
     "main": lambda name, o: run_main(name, [int(s) for s in o.seeds.split(",")], o.work),
     "folds": lambda name, o: run_folds(name, 5, o.work),
-    "terms": lambda name, o: run_terms(name, o.folds, o.work),
-    "unpaired": lambda name, o: run_unpaired(name, o.folds, o.work),
+    "terms": lambda name, o: learning_terms.run_terms(name, o.folds, o.work),
+    "unpaired": lambda name, o: learning_terms.run_unpaired(name, o.folds, o.work),
 }
 
 
