@@ -18,6 +18,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from learning_common import home_of
 from machine import machine
 
@@ -68,7 +70,8 @@ def main() -> None:
         "about": f"medpix2, 1,469 pairs, `caselight train` with {EPOCHS} epochs of the float stage "
         "(one where the image tower is trained) and 4 of the hash stage, one run each. Cached "
         "features were there before. A batch is 256 pairs, 128 where a tower is trained, passed "
-        "in chunks of 16. Peak memory is the whole process's, PyTorch included.",
+        f"in chunks of 16. {torch.get_num_threads()} of the cores took part. Peak memory is the "
+        "whole process's, PyTorch included.",
         "rows": rows,
         "machine": machine(),
     }
