@@ -131,9 +131,9 @@ def train_heads(
         run(stage, opened[1])
         if tuning is not None:
             pairs, val = tuning.settle()
-        # Of the heads before they settle: what settles is sharp on the pairs it has seen, and codes
-        # that begin there find fewer others. Heads that hashed before begin anew, too: their old
-        # codes belong to the embeddings they had.
+        # Before they settle: after that they know their pairs by heart, and codes that begin there
+        # have little to learn. Heads that hashed before begin anew, too: their old codes belong to
+        # the embeddings they had.
         if config.train.warm_start:
             _warm(heads, pairs, seed=config.train.seed, device=device)
     elif tuning is not None:
