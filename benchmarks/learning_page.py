@@ -268,8 +268,10 @@ def terms() -> list[str]:
         "One change at a time from configs/thorough.toml, on folds by patient of the training and "
         f"validation splits (test patients take no part): {said}. Recall@10 and its gain over the "
         "row *as chosen*, in points, paired by query. Hash rows share one float model for each "
-        "fold. An interval that spans 0 shows nothing; with some fifty rows a set, one or two "
-        "whose interval does not will be chance.",
+        "fold. Every row is one seed, *as chosen* too, and the interval knows of other patients "
+        "but not of other seeds: where a whole column gains, its reference was an unlucky draw. "
+        "An interval that spans 0 shows nothing; with some fifty rows a set, one or two whose "
+        "interval does not will be chance.",
         "",
         "| change | " + " | ".join(f"{name} R@10 | gain (95 %)" for name in found) + " |",
         "|---" * (1 + 2 * len(found)) + "|",
@@ -422,7 +424,7 @@ def regimes() -> list[str]:
     if block is None:
         return [*lines, "Not run.", ""]
     lines += [
-        block["about"],
+        f"{block['about']} Other work ran beside it, so only differences of a factor mean much.",
         "",
         "| regime | seconds | of which an epoch of the float stage | peak memory, MiB | validation "
         "R@10, float |",
