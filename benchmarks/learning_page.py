@@ -265,7 +265,7 @@ def terms() -> list[str]:
     lines = [
         "## Every term",
         "",
-        "One change at a time from configs/thorough.toml, on folds by patient of the training and "
+        "One change at a time from the settings above, on folds by patient of the training and "
         f"validation splits (test patients take no part): {said}. Recall@10 and its gain over the "
         "row *as chosen*, in points, paired by query. Hash rows share one float model for each "
         "fold. Every row is one seed, *as chosen* too, and the interval knows of other patients "
