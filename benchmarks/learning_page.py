@@ -5,14 +5,11 @@ python benchmarks/learning_page.py
 
 import json
 import math
-from pathlib import Path
 from typing import Any
 
+from learning_common import BITS, OUT, ROOT
 from results_retrieval import SETS
 
-ROOT = Path(__file__).resolve().parent.parent
-KEPT = ROOT / "benchmarks/results/learning"
-BITS = (48, 64, 128, 256)
 BAR = 0.95
 """Of the float Recall@10 that 128 bits are asked to keep."""
 BASELINE = 32.25
@@ -48,7 +45,7 @@ def main() -> None:
 
 def kept(part: str, name: str) -> dict[str, Any] | None:
     """One part's numbers of one data set; None where it was not run."""
-    path = KEPT / f"{part}-{name}.json"
+    path = OUT / f"{part}-{name}.json"
     found: dict[str, Any] | None = json.loads(path.read_text("utf-8")) if path.is_file() else None
     return found
 
@@ -58,7 +55,7 @@ def head() -> str:
     machines = sorted(
         {
             f"{m['processor']}, {m['cores']} cores, torch {m['torch']}"
-            for path in sorted(KEPT.glob("*.json"))
+            for path in sorted(OUT.glob("*.json"))
             for m in [json.loads(path.read_text("utf-8")).get("machine")]
             if m
         }
