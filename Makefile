@@ -61,7 +61,7 @@ archive: setup ## write docs/results/archive.md: DICOM, phantoms, ways of asking
 	  $(BIN)/python benchmarks/$$part.py || exit 1; done
 
 learning: setup ## write docs/results/learning.md: bits, terms, unpaired, towers (hours)
-	@for part in 'choose --folds 4' main folds terms unpaired; do \
+	@for part in 'choose --folds 4' main folds float_terms hash_terms unpaired; do \
 	  $(BIN)/python benchmarks/results_learning.py $$part || exit 1; done
 	@for part in results_adapt results_regimes learning_page; do \
 	  $(BIN)/python benchmarks/$$part.py || exit 1; done

@@ -137,10 +137,9 @@ def folds(
     return [(rows[fold != i], rows[fold == i]) for i in range(n)]
 
 
-def train_float(pairs: Pairs, config: Config) -> tuple[Heads, Heads]:
-    """The heads after the float stage, where codes begin, and after they have settled."""
-    start = train_unsettled(pairs, config)
-    return start, settle(start, pairs, config)
+def train_float(pairs: Pairs, config: Config) -> Heads:
+    """The float heads, settled; the codes are not trained yet."""
+    return settle(train_unsettled(pairs, config), pairs, config)
 
 
 def train_unsettled(pairs: Pairs, config: Config) -> Heads:
@@ -165,14 +164,13 @@ def settle(heads: Heads, pairs: Pairs, config: Config) -> Heads:
     return made
 
 
-def train_hash(heads: Heads, pairs: Pairs, config: Config, *, start: Heads) -> Heads:
+def train_hash(heads: Heads, pairs: Pairs, config: Config) -> Heads:
     """The hash stage alone, beside float heads that stay as they are.
 
     Args:
-        heads: settled; the float reading, and the teacher of a term that has one.
+        heads: the float reading, and where the codes begin.
         pairs: to train on.
         config: of the hash heads too, which may differ from that of the float heads.
-        start: the float heads before they settled; the codes begin there.
     """
     made = Heads(
         pairs.image.shape[2],
@@ -180,20 +178,16 @@ def train_hash(heads: Heads, pairs: Pairs, config: Config, *, start: Heads) -> H
         settings=config.model,
         generator=stage_generator(config.train.seed, "weights", 0),
     )
-    made.load_state_dict(_without_codes(start), strict=False)
+    floats = {k: v for k, v in heads.state_dict().items() if ".code." not in k}
+    made.load_state_dict(floats, strict=False)
     if config.train.warm_start:
         image, text = (
             tower.standardise(torch.from_numpy(views[0]))
             for tower, views in ((made.image, pairs.image), (made.text, pairs.text))
         )
         warm_start(made, image, text, seed=config.train.seed)
-    made.load_state_dict(_without_codes(heads), strict=False)
     _run(hash_stage(made, _sources(pairs), config), pairs, config)
     return made
-
-
-def _without_codes(heads: Heads) -> dict[str, torch.Tensor]:
-    return {k: v for k, v in heads.state_dict().items() if ".code." not in k}
 
 
 def _sources(pairs: Pairs) -> Sources:

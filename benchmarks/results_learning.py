@@ -4,8 +4,9 @@
 
 Parts: `choose` (the length of two stages by folds of training and validation patients; the other
 parts take what it found), `main` (test splits, beside the baselines and published objectives),
-`folds` (the same settings over patient folds of all splits, to resolve more), `terms` (every term
-switched on or off, on folds of training and validation patients), `unpaired` (pairings hidden).
+`folds` (the same settings over patient folds of all splits, to resolve more), `float_terms` and
+`hash_terms` (every term switched on or off, on folds of training and validation patients),
+`unpaired` (pairings hidden).
 What an encoder hears, and adapting, are measured by results_adapt.py, time and memory by
 results_regimes.py; `learning_page.py` writes docs/results/learning.md from all.
 Reads the folder of data sets named by CASELIGHT_DATA.
@@ -77,6 +78,8 @@ HASH: tuple[dict[str, Any], ...] = tuple(
     for soft, rate in ((0.12, 1e-3), (0.2, 3e-4), (0.2, 1e-3), (0.3, 3e-4), (0.3, 1e-3))
 )
 """What `choose` tries for every set: as many points for float as for the codes."""
+SEEDS = 2
+"""Of every hash point in each fold: one hash training tells less than one of float."""
 
 
 def scored(sides: dict[str, tuple[Any, Any]]) -> dict[str, Values]:
@@ -135,15 +138,14 @@ def run_choose(name: str, n_used: int, work: Path) -> dict[str, Any]:
     base = best("", **{"model.bits": [128]})
     found: dict[str, dict[str, list[float]]] = {"float": defaultdict(list), "bits_128": {}}
     held = folds(material, 4, splits=("train", "val"))[:n_used]
-    started: list[Any] = []
     settled: list[dict[str, Any]] = []
     for fold, (rows, asked) in enumerate(held):
         train, test = material.take(rows), material.take(asked)
-        started.append(train_unsettled(train, settings(data, base, seed=fold)))
+        begun = train_unsettled(train, settings(data, base, seed=fold))
         settled.append({})
         for point in SETTLE:
             config = settings(data, {**base, **point, **QUICK}, seed=fold)
-            made = settle(started[fold], train, config)
+            made = settle(begun, train, config)
             settled[fold][json.dumps(point)] = made
             found["float"][json.dumps(point)].append(mean_recall(made, test, "float"))
         print(name, "choose: a fold settled", flush=True)
@@ -155,14 +157,15 @@ def run_choose(name: str, n_used: int, work: Path) -> dict[str, Any]:
                 train_hash(
                     settled[fold][softest],
                     material.take(rows),
-                    settings(data, config, seed=fold),
-                    start=started[fold],
+                    settings(data, config, seed=fold + 100 * again),
                 ),
                 material.take(asked),
                 "bits_128",
             )
             for fold, (rows, asked) in enumerate(held)
+            for again in range(SEEDS)
         ]
+        print(name, "choose: a hash point tried", flush=True)
     codes = max(found["bits_128"], key=lambda point: np.mean(found["bits_128"][point]))
     return {
         "chosen": json.loads(softest) | json.loads(codes),
@@ -171,6 +174,7 @@ def run_choose(name: str, n_used: int, work: Path) -> dict[str, Any]:
             for reading, rows in found.items()
         },
         "n_folds": n_used,
+        "n_hash_seeds": SEEDS,
     }
 
 
@@ -206,10 +210,10 @@ def run_once(
     data = SETS[name]
     config = settings(data, best(name), seed=seed)
     start = time.perf_counter()
-    begun, heads = train_float(train, config)
+    heads = train_float(train, config)
     times = {"float": time.perf_counter() - start}
     start = time.perf_counter()
-    made = train_hash(heads, train, config, start=begun)
+    made = train_hash(heads, train, config)
     times["hash"] = time.perf_counter() - start
     tested = spaces(made, test)
     found = scored(tested)
@@ -219,18 +223,14 @@ def run_once(
             other = settings(data, best(name, **NO_TERMS, **terms), seed=seed)
             found |= {
                 f"{recipe}_{reading}": values
-                for reading, values in scored(
-                    spaces(train_hash(heads, train, other, start=begun), test)
-                ).items()
+                for reading, values in scored(spaces(train_hash(heads, train, other), test)).items()
                 if reading != "float"
             }
         plain = {f"{s}.{k}": v for s, group in PLAIN.items() for k, v in group.items()}
         other = settings(data, best(name, **plain), seed=seed)
         found |= {
             f"tanh_sign_{reading}": values
-            for reading, values in scored(
-                spaces(train_hash(heads, train, other, start=begun), test)
-            ).items()
+            for reading, values in scored(spaces(train_hash(heads, train, other), test)).items()
             if reading != "float"
         }
     return found, times
@@ -289,7 +289,8 @@ PARTS: dict[str, Callable[[str, argparse.Namespace], dict[str, Any]]] = {
     "choose": lambda name, o: run_choose(name, o.folds, o.work),
     "main": lambda name, o: run_main(name, [int(s) for s in o.seeds.split(",")], o.work),
     "folds": lambda name, o: run_folds(name, 5, o.work),
-    "terms": lambda name, o: learning_terms.run_terms(name, o.folds, o.work),
+    "float_terms": lambda name, o: learning_terms.run_float_terms(name, o.folds, o.work),
+    "hash_terms": lambda name, o: learning_terms.run_hash_terms(name, o.folds, o.work),
     "unpaired": lambda name, o: learning_terms.run_unpaired(name, o.folds, o.work),
 }
 
@@ -300,9 +301,7 @@ def main() -> None:
     parser.add_argument("part", choices=PARTS)
     parser.add_argument("--sets", default=",".join(SETS))
     parser.add_argument("--seeds", default="0,1,2")
-    parser.add_argument(
-        "--folds", type=int, default=2, help="of four, for choose, terms and unpaired"
-    )
+    parser.add_argument("--folds", type=int, default=2, help="of four, for all but main and folds")
     parser.add_argument("--work", type=Path, help="folder for homes; kept when given")
     parser.add_argument("--quick", action="store_true", help="one epoch each, nothing kept")
     options = parser.parse_args()

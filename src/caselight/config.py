@@ -220,6 +220,9 @@ class TrainSettings(_Settings):
     warm_start: bool = True
     """Begin the hash heads as the float heads and an ITQ rotation; else at random, or as those of
     the model that is trained further."""
+    hash_mix: float = Field(1.0, gt=0.0, le=1.0)
+    """How far from that beginning (0) to what they learned (1) the hash heads go: learned without
+    dropout, they find most at about 0.65. Without a warm start they go all the way."""
     hash_layers: Literal["all", "rotation"] = "all"
     """What of a hash head is trained; `rotation` turns the space before the sign and no more."""
     batch_size: int = Field(256, ge=2)

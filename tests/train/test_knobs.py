@@ -88,6 +88,7 @@ HASH_ALONE = (
     "train.hash_epochs",
     "train.hash_layers",
     "train.hash_lr",
+    "train.hash_mix",
     "train.warm_start",
     "model.hash_dropout",
     "model.hash_input_dropout",

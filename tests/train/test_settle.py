@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from caselight.errors import TrainError
 from caselight.train.loop import EpochLog
@@ -62,10 +63,15 @@ def test_its_dropout_is_not_that_of_the_float_stage(tmp_path: Path) -> None:
     assert not same(under("embed", one), under("embed", third.state_dict()))
 
 
-def test_the_hash_heads_start_from_what_has_not_settled(tmp_path: Path) -> None:
-    one, other = fresh(tmp_path), fresh(tmp_path, SETTLED)
-    assert same(under("code", one), under("code", other))
-    assert not same(under("embed", one), under("embed", other))
+def test_the_hash_heads_start_from_what_has_settled(tmp_path: Path) -> None:
+    still = ("train.hash_lr", 1e-30)
+    one, other = fresh(tmp_path, still), fresh(tmp_path, still, SETTLED)
+    for made in (one, other):
+        # A rotation keeps the lengths of what the hidden layer does to every feature.
+        embed, code = (made[f"image.{head}.out.weight"] for head in ("embed", "code.16"))
+        assert code.shape == (16, 8)
+        assert torch.allclose(embed.T @ embed, code[:8].T @ code[:8], atol=1e-4)
+    assert not same(under("code", one), under("code", other))
 
 
 def test_a_stage_that_diverges_names_its_own_rate(tmp_path: Path) -> None:

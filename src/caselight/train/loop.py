@@ -66,6 +66,10 @@ class Stage:
     violations: Violations
     towers: dict[str, str] = field(default_factory=dict)
     """Files of towers that an earlier stage has trained."""
+    statistics: list[Tensor] = field(default_factory=list)
+    """What the layers in training measure of their batches, and is kept with their weights."""
+    mix: float = 1.0
+    """How far from the weights it begins with to those it ends with the stage goes, 0..1."""
 
     @property
     def params(self) -> list[nn.Parameter]:
@@ -128,12 +132,17 @@ def settle_stage(heads: Heads, sources: Sources, config: Config) -> Stage:
 
 
 def hash_stage(heads: Heads, sources: Sources, config: Config) -> Stage:
-    """The stage that trains the hash heads, or their rotation alone."""
+    """The stage that trains the hash heads, or their rotation alone.
+
+    It goes a part of the way only: a mean of the warm start, which knows the pairs through the
+    float heads alone, and of what was trained finds more than either.
+    """
     violations = Violations()
+    codes = (heads.image.code, heads.text.code)
     params = [
         p
-        for tower in (heads.image, heads.text)
-        for name, p in tower.code.named_parameters()
+        for code in codes
+        for name, p in code.named_parameters()
         if config.train.hash_layers == "all" or name.endswith(".turn")
     ]
     return Stage(
@@ -144,6 +153,8 @@ def hash_stage(heads: Heads, sources: Sources, config: Config) -> Stage:
         groups=[(config.train.hash_lr, params)],
         objective=hash_objective(heads, config, violations),
         violations=violations,
+        statistics=[b for code in codes for b in code.buffers() if b.is_floating_point()],
+        mix=config.train.hash_mix if config.train.warm_start else 1.0,
     )
 
 
@@ -185,7 +196,7 @@ def run_stage(
         # One pass over the memory instead of ten: a fifth of the time of a step on a CPU.
         fused=True,
     )
-    average = Average(stage.params if settings.ema else [], keep=settings.ema)
+    average = Average([*stage.params, *stage.statistics], keep=settings.ema, mix=stage.mix)
     best = _Best(patience=settings.patience)
     if resumed is not None:
         restore_moments(resumed.moments, optimizer, stage.params)
@@ -241,11 +252,9 @@ def run_stage(
                 f"the weights became non-finite in the last step of epoch {epoch + 1} of the "
                 f"{stage.name} stage; lower {rate}"
             )
-        # The next epoch goes on from the weights themselves; what is scored and kept is the mean.
-        average.swap()
-        recalls, bits = score(stage.heads, val, stage.name)
-        best.take(recalls, stage)
-        average.swap()
+        with average.applied():
+            recalls, bits = score(stage.heads, val, stage.name)
+            best.take(recalls, stage)
         log = EpochLog(
             stage=stage.name,
             epoch=epoch + 1,
@@ -284,7 +293,7 @@ def run_stage(
                 identity=identity,
             )
         on_epoch(log)
-    average.swap()
+    average.apply()
     if best.weights:
         stage.load(best.weights)
     stage.heads.eval()

@@ -27,7 +27,7 @@ class Partial:
     moments: dict[str, Tensor]
     """AdamW's state, named `index.key` in the order of the stage's parameters."""
     mean: dict[str, Tensor] = field(default_factory=dict)
-    """The running mean of the stage's parameters, by their place; empty without one."""
+    """What `Average.state` says; empty where the weights themselves are kept."""
     best: dict[str, Tensor] = field(default_factory=dict)
     """The best of them so far by validation, likewise."""
     towers: dict[str, str] = field(default_factory=dict)

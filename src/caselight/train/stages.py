@@ -131,11 +131,6 @@ def train_heads(
         run(stage, opened[1])
         if tuning is not None:
             pairs, val = tuning.settle()
-        # Before they settle: after that they know their pairs by heart, and codes that begin there
-        # have little to learn. Heads that hashed before begin anew, too: their old codes belong to
-        # the embeddings they had.
-        if config.train.warm_start:
-            _warm(heads, pairs, seed=config.train.seed, device=device)
     elif tuning is not None:
         pairs, val = tuning.reopen(resumed.towers)
     files = {} if tuning is None else tuning.files
@@ -146,6 +141,9 @@ def train_heads(
         if resumed is not None and resumed.stage == stage.name:
             stage.load(resumed.weights)
         run(stage, watched)
+    if config.train.warm_start and (resumed is None or resumed.stage != "hash"):
+        # Heads that hashed before begin anew, too: their codes belong to embeddings they had.
+        _warm(heads, pairs, seed=config.train.seed, device=device)
     stage = hash_stage(heads, sources, config)
     stage.towers.update(files)
     if resumed is not None and resumed.stage == stage.name:
