@@ -23,6 +23,7 @@ DEFAULT_SPACE: Mapping[str, tuple[Any, ...]] = {
     "train.lr": (3e-4, 1e-3, 3e-3),
     "train.hash_epochs": (30, 60, 90),
     "train.hash_lr": (1e-4, 3e-4, 1e-3),
+    "train.hash_mix": (0.65, 1.0),
     "train.weight_decay": (1e-3, 1e-2, 1e-1),
 }
 """What is tried where nothing is asked for: the settings that decide how heads learn."""
