@@ -146,6 +146,7 @@ def test_codes_stand_between_their_warm_start_and_where_the_stage_led(tmp_path: 
     for name, end in one.items():
         if end.is_floating_point():
             first = 2 * half[name] - end
+            assert not torch.equal(first, end)
             assert torch.allclose(third[name], 0.75 * first + 0.25 * end, atol=1e-5)
     # The line begins where ITQ does.
     started = under("code", fresh(tmp_path, ("train.hash_lr", 1e-30), ("train.hash_mix", 1.0)))

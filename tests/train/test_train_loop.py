@@ -385,6 +385,15 @@ def test_a_hash_stage_that_diverges_names_its_own_rate(tmp_path: Path) -> None:
         trained(tmp_path / "partial", ("train.hash_lr", 1e25), ("hash_terms.greedy_penalty", 1.0))
 
 
+@pytest.mark.parametrize("mix", [0.65, 1.0])
+def test_statistics_that_overflow_are_found_where_the_weights_do_not(
+    tmp_path: Path, mix: float
+) -> None:
+    wild = (("train.hash_lr", 1e4), ("train.warmup_steps", 0), ("train.hash_mix", mix))
+    with pytest.raises(TrainError, match=r"became non-finite .* lower train\.hash_lr$"):
+        trained(tmp_path / "partial", *wild)
+
+
 def test_one_text_for_all_pairs_is_refused(tmp_path: Path) -> None:
     data = dataclasses.replace(pairs(), text_id=np.zeros(25, dtype=np.int64))
     with pytest.raises(TrainError, match=r"all 25 images .* the same text") as refused:

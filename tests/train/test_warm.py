@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from caselight.models.heads import Heads
 from caselight.models.itq import fit_itq
 from caselight.train.warm import N_ITERATIONS, rotation, warm_start
-from trainings import config, pairs
+from trainings import config, pairs, same
 
 DIM = 8
 
@@ -117,6 +117,20 @@ def test_a_started_head_is_the_turned_float_head_about_its_mean(
             assert torch.allclose(values, expected, atol=1e-3)
             # So every bit is about the mean of the training pairs.
             assert float(values.mean(0).abs().max().detach()) < 1e-3
+
+
+def test_a_start_forgets_the_rotation_that_a_head_had_learned() -> None:
+    settings = config(("model.rotation", True)).model
+    heads = Heads(12, 10, settings=settings, generator=torch.Generator().manual_seed(0))
+    data = pairs(n=60)
+    image, text = torch.from_numpy(data.image[0]), torch.from_numpy(data.text[0])
+    warm_start(heads, image, text, seed=0)
+    once = {name: t.clone() for name, t in heads.state_dict().items()}
+    with torch.no_grad():
+        for tower in (heads.image, heads.text):
+            tower.code["16"].turn.normal_(generator=torch.Generator().manual_seed(1))
+    warm_start(heads, image, text, seed=0)
+    assert same(once, heads.state_dict())
 
 
 def test_a_start_leaves_the_float_heads_alone() -> None:

@@ -246,8 +246,9 @@ def run_stage(
             optimizer.step()
             average.step()
         stage.heads.eval()
-        # The last step of an epoch has no loss after it to tell that it diverged.
-        if not all(bool(torch.isfinite(p).all()) for p in stage.params):
+        # The last step of an epoch has no loss after it to tell that it diverged, and a variance
+        # overflows before a weight does.
+        if not all(bool(torch.isfinite(t).all()) for t in [*stage.params, *stage.statistics]):
             raise TrainError(
                 f"the weights became non-finite in the last step of epoch {epoch + 1} of the "
                 f"{stage.name} stage; lower {rate}"

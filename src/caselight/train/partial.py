@@ -52,8 +52,8 @@ def restore_moments(
     for name, value in kept.items():
         index, key = name.split(".")
         param = params[int(index)]
-        moved = value if key == "step" else value.to(param.device)
-        optimizer.state[param][key] = moved.clone()
+        # Its count of steps too: a fused AdamW reads that where the weights are.
+        optimizer.state[param][key] = value.to(param.device).clone()
 
 
 def write_partial(path: Path, partial: Partial, *, identity: str) -> None:

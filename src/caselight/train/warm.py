@@ -80,6 +80,8 @@ def _start(head: Head, source: Head, turn: Tensor, features: Tensor) -> None:
         head.hidden.bias.copy_(source.hidden.bias)
         head.out.weight.copy_(turn.T @ source.out.weight)
         head.out.bias.copy_(turn.T @ source.out.bias)
+        if head.turn is not None:  # of a model that is trained further
+            head.turn.zero_()
         values = head.out(F.gelu(head.hidden(features)))
         if head.norm is None:
             head.out.bias.sub_(values.mean(dim=0))
