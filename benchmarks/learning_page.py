@@ -35,6 +35,7 @@ def main() -> None:
         head(),
         *answer(),
         *main_tables(),
+        *pooled_table(),
         *terms(),
         *unpaired(),
         *probes(),
@@ -157,7 +158,7 @@ def pooled(part: str, row: str) -> dict[str, Any] | None:
     total = value = 0.0
     spread = [0.0, 0.0]
     for block in blocks:
-        if block is None:
+        if block is None or row not in block["readings"]:
             return None
         weight = block["n_queries"] * block["readings"]["float"]["recall_at_10"]["value"]
         if part == "main":  # every seed asks the same queries
@@ -263,6 +264,28 @@ def main_tables() -> list[str]:
             lines.append(f"Over the folds: {ratios}.")
         lines.append("")
     return lines
+
+
+def pooled_table() -> list[str]:
+    """All sets together, at every width."""
+    lines = [
+        "### All three, pooled",
+        "",
+        "Ratio to float. The folds have one seed each, and no published objectives.",
+        "",
+        "| reading | "
+        + " | ".join(f"{b} bits, {where}" for where in ("test", "folds") for b in BITS)
+        + " |",
+        "|---" * (1 + 2 * len(BITS)) + "|",
+    ]
+    for prefix, words in ROWS.items():
+        found = [
+            pooled(part, f"{prefix}bits_{n_bits}") for part in ("main", "folds") for n_bits in BITS
+        ]
+        if any(found):
+            cells = [span(ratio) if ratio else "" for ratio in found]
+            lines.append(f"| {words} | " + " | ".join(cells) + " |")
+    return [*lines, ""]
 
 
 def terms() -> list[str]:
