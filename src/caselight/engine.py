@@ -19,6 +19,7 @@ from caselight.models import open_image_tower, open_text_tower
 from caselight.models.checkpoint import image_identity, text_identity
 from caselight.models.towers import ImageTower, TextTower
 from caselight.models.views import VIEWS_VERSION, augment, view_generator
+from caselight.recording import Recorder
 from caselight.types import Pixels
 
 Progress = Callable[[str, int, int], None]
@@ -67,10 +68,17 @@ class Engine(OpenTowers):
     """One open home, and the towers that fill it; features are cached on disk."""
 
     def __init__(
-        self, store: Store, *, towers: TowerSettings, device: torch.device, progress: Progress
+        self,
+        store: Store,
+        *,
+        towers: TowerSettings,
+        device: torch.device,
+        progress: Progress,
+        actor: str = "python",
     ) -> None:
         super().__init__(towers, device=device, progress=progress)
         self.store = store
+        self.recorder = Recorder(store, actor=actor)
         self._cache = FeatureCache(store.home / "features.sqlite")
 
     def with_towers(self, towers: TowerSettings) -> "Engine":

@@ -158,6 +158,23 @@ class StoreError(Error):
     )
 
 
+class AuditError(Error):
+    """A record that was changed, lost or cannot be written; nothing is answered without one."""
+
+    code = "audit.altered"
+    codes = (
+        "audit.altered",
+        "audit.truncated",
+        "audit.fork",
+        "audit.bad_signature",
+        "audit.missing",
+        "audit.not_written",
+        "audit.newer_version",
+        "audit.no_such_record",
+        "audit.bad_proof",
+    )
+
+
 class EvaluationError(Error):
     """An evaluation that has nothing to score."""
 

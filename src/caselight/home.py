@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from caselight.audit.log import AuditLog
 from caselight.config import Config, TextField
 from caselight.data.archive import open_archive
 from caselight.data.datasets import named_dataset
@@ -24,6 +25,7 @@ from caselight.data.system_errors import explained
 from caselight.errors import QueryRefused, UsageError
 from caselight.export import ExportReceipt, export
 from caselight.ingest import ingest
+from caselight.recording import Recorder
 from caselight.types import Image, IngestReceipt, Kind, Pixels, Query, SearchResult, Study
 from caselight.wire import result_json
 
@@ -63,6 +65,7 @@ class Home:
         config: Config | None = None,
         device: str | None = None,
         progress: Progress | None = None,
+        actor: str = "python",
     ) -> None:
         """Name a home; `ingest` makes it where there is none.
 
@@ -71,11 +74,13 @@ class Home:
             config: all settings; the defaults if not given.
             device: "cpu", "cuda", ...; a working GPU if there is one, else the CPU.
             progress: told of long work.
+            actor: who asks, for the record.
         """
         self.path = Path(path)
         self.config = config or Config()
         self._device = device
         self._progress: Progress = progress or silent
+        self._actor = actor
         self._store: Store | None = None
         self._engine: Engine | None = None
         self._model: DualEncoder | None = None
@@ -125,15 +130,18 @@ class Home:
         elif not path.exists():
             open_archive(path, mapping=columns)
         with create_store(self.path) as store:
-            return ingest(
-                path,
-                store,
-                settings=self.config.ingest,
-                mapping=columns,
-                clock=time.perf_counter,
-                on_studies=lambda done, total: self._progress("reading studies", done, total),
-                dataset=dataset,
-            )
+            recorder = Recorder(store, actor=self._actor)
+            with recorder.refusals("ingest"):
+                return ingest(
+                    path,
+                    store,
+                    settings=self.config.ingest,
+                    mapping=columns,
+                    clock=time.perf_counter,
+                    on_studies=lambda done, total: self._progress("reading studies", done, total),
+                    recorder=recorder,
+                    dataset=dataset,
+                )
 
     def studies(self) -> Iterator[Study]:
         """Every study, in order of arrival.
@@ -174,6 +182,15 @@ class Home:
         """SHA-256 over all studies: equal in every home of the same archive."""
         return self._open_store().digest()
 
+    def log(self) -> AuditLog:
+        """The record of all that was done with this home; see docs/guide/audit.md.
+
+        Raises:
+            AuditError: when the log has lost a file.
+            StoreError: when there is no home, or it cannot be read.
+        """
+        return self._recorder().log
+
     # Models and answers ---------------------------------------------------------------------
 
     def train(
@@ -204,15 +221,27 @@ class Home:
         config = self.config
         if known is not None:
             config = config.model_copy(update={"towers": known.config.towers})
-        return train(
-            self._open_engine(config),
-            config=config,
-            out=self.path / DEFAULT_MODEL if out is None else Path(out),
-            clock=time.perf_counter,
-            on_epoch=on_epoch or (lambda _: None),
-            restart=restart,
-            begin=known,
+        with self._recorder().refusals("train"):
+            receipt = train(
+                self._open_engine(config),
+                config=config,
+                out=self.path / DEFAULT_MODEL if out is None else Path(out),
+                clock=time.perf_counter,
+                on_epoch=on_epoch or (lambda _: None),
+                restart=restart,
+                begin=known,
+            )
+        self._recorder().trained(
+            "model.trained",
+            receipt.fingerprint,
+            receipt.patients,
+            {
+                "began": None if known is None else known.fingerprint,
+                "data": receipt.data_digest,
+                "pairs": receipt.n_pairs,
+            },
         )
+        return receipt
 
     def build_index(self, model: PathLike | None = None) -> "IndexReceipt":
         """Encode every picture and text, so that they can be searched.
@@ -231,7 +260,20 @@ class Home:
         self._open_store()  # says so before anything is missed in a home that is none
         loaded = load_checkpoint(folder)
         engine = self._open_engine(loaded.config)
-        return build_index(engine, loaded, folder, n_bits=choose_bits(self.config, loaded))
+        with self._recorder().refusals("index build"):
+            receipt = build_index(engine, loaded, folder, n_bits=choose_bits(self.config, loaded))
+        manifest = receipt.manifest
+        self._recorder().say(
+            "index.built",
+            {
+                "index": manifest.digest,
+                "model": manifest.model,
+                "bits": manifest.n_bits,
+                "images": manifest.n_images,
+                "reports": manifest.n_reports,
+            },
+        )
+        return receipt
 
     def search(self, query: Query | str, *, model: PathLike | None = None) -> SearchResult:
         """Answer a query; see `caselight.search.search`.
@@ -251,7 +293,8 @@ class Home:
         asked = Query(text=query) if isinstance(query, str) else query
         self._open_store()
         if model is not None or self._model is None or not self._is_indexed(self._model):
-            self._model, _ = indexed_model(self.path, None if model is None else Path(model))
+            with self._recorder().refusals("search"):
+                self._model, _ = indexed_model(self.path, None if model is None else Path(model))
         return search(
             self._open_engine(self._model.config),
             self._model,
@@ -285,7 +328,13 @@ class Home:
         loaded = self._load(model)
         field = text_field(text) if text is not None else loaded.config.train.text
         question = Question(split=split, text=field, filters=dict(filters or {}))
-        return evaluate(self._open_engine(loaded.config), loaded, question, config=self.config)
+        with self._recorder().refusals("evaluate"):
+            report = evaluate(
+                self._open_engine(loaded.config), loaded, question, config=self.config
+            )
+        said = {"model": loaded.fingerprint, "split": split, "images": report["n_images"]}
+        self._recorder().say("model.evaluated", said)
+        return report
 
     def compare(
         self,
@@ -331,7 +380,11 @@ class Home:
             )
             for at, model in enumerate(models)
         ]
-        return compare(*sides, pairs=pairs, question=question, config=self.config)
+        said = {"models": [model.fingerprint for model in models], "split": split}
+        with self._recorder().refusals("compare"):
+            report = compare(*sides, pairs=pairs, question=question, config=self.config)
+        self._recorder().say("models.compared", said)
+        return report
 
     def tune(
         self,
@@ -361,17 +414,20 @@ class Home:
 
         self._open_store()
         bits = self.config.model.bits
-        return tune(
-            self._open_engine(self.config),
-            self.config,
-            space=DEFAULT_SPACE if space is None else space,
-            goal=goal or f"bits_{128 if 128 in bits else max(bits)}",
-            budget_s=budget_s,
-            out=self.path / "tuned" if out is None else Path(out),
-            clock=time.perf_counter,
-            rng=np.random.default_rng(self.config.train.seed),
-            on_trial=on_trial or (lambda *_: None),
-        )
+        with self._recorder().refusals("tune"):
+            receipt = tune(
+                self._open_engine(self.config),
+                self.config,
+                space=DEFAULT_SPACE if space is None else space,
+                goal=goal or f"bits_{128 if 128 in bits else max(bits)}",
+                budget_s=budget_s,
+                out=self.path / "tuned" if out is None else Path(out),
+                clock=time.perf_counter,
+                rng=np.random.default_rng(self.config.train.seed),
+                on_trial=on_trial or (lambda *_: None),
+            )
+        self._recorder().say("model.tuned", {"trials": receipt.n_trials})
+        return receipt
 
     def adapt(
         self,
@@ -408,7 +464,7 @@ class Home:
         from caselight.indexing import choose_bits
         from caselight.models.checkpoint import load_checkpoint
         from caselight.train.adapt import adapt_towers
-        from caselight.train.adapted import AdaptReceipt, write_record
+        from caselight.train.adapted import AdaptReceipt, made_by, write_record
         from caselight.train.transfer import transfer
 
         _check_adapt(self.path, towers, model, old_home)
@@ -454,6 +510,14 @@ class Home:
         receipt = AdaptReceipt(towers=made, transfer=moved)
         with explained():
             write_record(receipt, folder)
+        for fingerprint in made_by(receipt):
+            self._recorder().trained(
+                "model.adapted",
+                fingerprint,
+                # The training split; what was kept back to ask by is among it.
+                {study.patient_key for study in self.studies() if study.split == "train"},
+                {"began": None if known is None else known.fingerprint},
+            )
         return receipt
 
     # Out ------------------------------------------------------------------------------------
@@ -495,6 +559,10 @@ class Home:
         )
         if out is not None:
             write_embeddings(receipt.embedded, Path(out))
+        self._recorder().say(
+            "embeddings.made",
+            {"model": receipt.embedded.model, "rows": len(receipt.embedded.rows)},
+        )
         return receipt
 
     def embed_files(
@@ -540,7 +608,13 @@ class Home:
             full: also write the pictures themselves, with their exact pixels.
         """
         said = result_json(result) if isinstance(result, SearchResult) else result
-        return export(self._open_store(), said, Path(out), full=full)
+        with self._recorder().refusals("export"):
+            receipt = export(self._open_store(), said, Path(out), full=full)
+        self._recorder().say(
+            "answer.exported",
+            {"hits": receipt.n_hits, "pictures": receipt.n_pictures, "full": full},
+        )
+        return receipt
 
     # Parts ----------------------------------------------------------------------------------
 
@@ -548,6 +622,10 @@ class Home:
         if self._store is None:
             self._store = open_store(self.path)
         return self._store
+
+    def _recorder(self) -> Recorder:
+        """Who speaks to the log."""
+        return Recorder(self._open_store(), actor=self._actor)
 
     def _open_engine(self, config: Config) -> "Engine":
         """The engine with the towers of these settings; only one is kept."""
@@ -563,6 +641,7 @@ class Home:
                 towers=config.towers,
                 device=open_device(self._device),
                 progress=self._progress,
+                actor=self._actor,
             )
         return self._engine
 

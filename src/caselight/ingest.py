@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
@@ -25,6 +25,7 @@ from caselight.data.reports import remove_names
 from caselight.data.store import Held, NewStudy, Store
 from caselight.data.texts import pair_text
 from caselight.errors import DataError
+from caselight.recording import Recorder
 from caselight.types import Image, IngestReceipt, Rejected, SourceImage, SourceStudy, Study
 
 FORMAT = "2"
@@ -53,6 +54,7 @@ def ingest(
     mapping: Mapping[str, str],
     clock: Callable[[], float],
     on_studies: Callable[[int, int], None],
+    recorder: Recorder,
     workers: int = 2,
     dataset: str | None = None,
 ) -> IngestReceipt:
@@ -65,6 +67,7 @@ def ingest(
         mapping: our column to the archive's, where they differ.
         clock: seconds, for the receipt.
         on_studies: told after each batch how many studies it had, and how many there are in all.
+        recorder: puts every study on the record before it is kept.
         workers: threads that decode; the result does not depend on it.
         dataset: the public dataset to read it as; None recognises one.
 
@@ -72,6 +75,7 @@ def ingest(
         What was taken and what was refused.
 
     Raises:
+        AuditError: when the record cannot be written.
         DataError: when the archive as a whole cannot be read.
         StoreError: when the home cannot be written.
     """
@@ -98,14 +102,14 @@ def ingest(
                 return _read(source, store, settings, origin, held.get(source.study_id), splits)
 
             done = list(pool.map(read, batch))
-            store.put([outcome.new for outcome in done if outcome.new is not None])
+            _put(store, [outcome.new for outcome in done if outcome.new is not None], recorder)
             for outcome in done:
                 outcomes.update(_counts(outcome))
                 told.update(outcome.notes)
                 rejected.extend(outcome.rejected)
             on_studies(len(batch), archive.n_studies)
         n_torn = store.settle_splits()
-    return IngestReceipt(
+    receipt = IngestReceipt(
         accepted=outcomes["accepted"],
         updated=outcomes["updated"],
         unchanged=outcomes["unchanged"],
@@ -121,6 +125,12 @@ def ingest(
         ),
         seconds=round(clock() - start, 3),
     )
+    recorder.ingested(receipt, origin)
+    return receipt
+
+
+def _put(store: Store, batch: Sequence[NewStudy], recorder: Recorder) -> None:
+    store.put(batch, record=lambda salts: recorder.ingesting(batch, salts))
 
 
 def _read(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from caselight.composing import Asked
 from caselight.config import Config, SearchSettings
+from caselight.data.fingerprint import pixel_digest
 from caselight.data.queries import check_query, read_query_pictures
 from caselight.data.texts import pair_text, searched_text
 from caselight.engine import Engine
@@ -33,7 +34,7 @@ def search(
     config: Config,
     clock: Callable[[], float],
 ) -> SearchResult:
-    """Answer one query.
+    """Answer one query; the answer, or that there is none, is on the record first.
 
     Args:
         engine: the open home.
@@ -43,11 +44,24 @@ def search(
         clock: seconds, for the cost.
 
     Raises:
+        AuditError: when the record cannot be written.
         QueryRefused: for an empty query, a bad k, an unknown filter or study, things that do not go
             together, or an empty gallery.
         DataError: for a picture that cannot be read exactly.
         IndexMismatch: for an index that is missing, stale, changed, or of another model.
     """
+    with engine.recorder.refusals("search"):
+        return _answer(engine, model, query, config=config, clock=clock)
+
+
+def _answer(
+    engine: Engine,
+    model: DualEncoder,
+    query: Query,
+    *,
+    config: Config,
+    clock: Callable[[], float],
+) -> SearchResult:
     check_query(query)
     query = _resolved(query, config.search)
     _warm(engine, query)
@@ -90,15 +104,32 @@ def search(
         )
     if len(found) < query.k:
         notes.append(_fewer(query, len(found)))
+    hits = tuple(
+        _hit(engine, model, gallery, query, one, asked, rank=rank)
+        for rank, one in enumerate(found, start=1)
+    )
+    latency_ms = round(1000 * (clock() - start), 3)
+    index = gallery.index.manifest.digest
+    record = engine.recorder.answered(
+        query,
+        [gallery.study(one.row) for one in found],
+        named={uid: gallery.studies[row] for uid, row in named.items()},
+        picture=",".join(map(pixel_digest, pixels)) or None,
+        said={
+            "model": model.fingerprint,
+            "index": index,
+            "compared": n_compared,
+            "latency_us": round(1000 * latency_ms),
+            "notes": len(notes),
+        },
+    )
     return SearchResult(
-        hits=tuple(
-            _hit(engine, model, gallery, query, one, asked, rank=rank)
-            for rank, one in enumerate(found, start=1)
-        ),
+        hits=hits,
         model=model.fingerprint,
-        index=gallery.index.manifest.digest,
+        index=index,
         notes=tuple(notes),
-        cost=Cost(latency_ms=round(1000 * (clock() - start), 3), n_compared=n_compared),
+        cost=Cost(latency_ms=latency_ms, n_compared=n_compared),
+        record=record,
         query=query,
     )
 

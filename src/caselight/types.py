@@ -233,6 +233,8 @@ class SearchResult:
     """Digest of the index."""
     notes: tuple[str, ...]
     cost: Cost
+    record: int
+    """Position of the answer in the home's log."""
     query: Query
     """The query as it was answered; ask it again with more in `like` or `unlike` to go on."""
 

@@ -9,8 +9,8 @@ from caselight.types import IngestReceipt, Query, SearchResult
 
 VERSION = 1
 """Of a receipt, of a check of a dataset, and of what the doctor found."""
-RESULT_VERSION = 2
-"""Of an answer; 2 added `parts` and `query`, and `hamming` may be null."""
+RESULT_VERSION = 3
+"""Of an answer; 2 added `parts` and `query`, and `hamming` may be null; 3 added `record`."""
 
 
 def receipt_json(receipt: IngestReceipt) -> dict[str, Any]:
@@ -51,6 +51,7 @@ def result_json(result: SearchResult) -> dict[str, Any]:
         "index": result.index,
         "notes": list(result.notes),
         "cost": {"latency_ms": result.cost.latency_ms, "n_compared": result.cost.n_compared},
+        "record": result.record,
         "query": query_json(result.query),
         "version": RESULT_VERSION,
     }

@@ -17,6 +17,7 @@ from caselight.cli.common import (
     out,
     print_json,
     progress,
+    user,
 )
 from caselight.config import read_config
 from caselight.errors import UsageError
@@ -91,7 +92,7 @@ def adapt(
         def on_epoch(n: int, log: "EpochLog") -> None:
             advance(f"training {log.stage} heads on {n} pairs", 1, log.n_epochs)
 
-        with OpenHome(home, config=settings, progress=advance) as place:
+        with OpenHome(home, config=settings, progress=advance, actor=user()) as place:
             receipt = place.adapt(
                 out_,
                 towers=names[towers],

@@ -5,6 +5,7 @@ should wait for it to read `--help`.
 """
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -109,6 +110,16 @@ def progress() -> Iterator[Advance]:
             shown.update(bars[what], advance=n_done, description=f"{what} {note}".rstrip())
 
         yield advance
+
+
+def user() -> str:
+    """Who runs the command, for the record: the system's name for the owner of the process."""
+    try:
+        import pwd
+
+        return pwd.getpwuid(os.getuid()).pw_name
+    except (ImportError, KeyError, AttributeError):
+        return f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown"
 
 
 def print_json(value: Any) -> None:

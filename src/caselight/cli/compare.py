@@ -15,6 +15,7 @@ from caselight.cli.common import (
     out,
     print_json,
     progress,
+    user,
 )
 from caselight.cli.evaluate import METRICS
 from caselight.config import read_config
@@ -60,7 +61,10 @@ def compare(
     if bits:
         pairs.insert(0, ("float", "float"))
     settings = read_config(config, set_ or ())
-    with progress() as advance, OpenHome(home, config=settings, progress=advance) as place:
+    with (
+        progress() as advance,
+        OpenHome(home, config=settings, progress=advance, actor=user()) as place,
+    ):
         report = place.compare(
             first,
             second,

@@ -13,6 +13,7 @@ from caselight.cli.common import (
     out,
     print_json,
     progress,
+    user,
 )
 from caselight.config import read_config
 from caselight.data.embedding_files import SCHEMA
@@ -93,7 +94,7 @@ def embed(
                 progress=advance,
             )
         elif home is not None:
-            with Home(home, config=settings, progress=advance) as place:
+            with Home(home, config=settings, progress=advance, actor=user()) as place:
                 if loose:
                     receipt = place.embed_files(
                         images=images or (), texts=lines, out=out_, model=model, n_bits=bits

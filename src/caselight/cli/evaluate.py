@@ -14,6 +14,7 @@ from caselight.cli.common import (
     out,
     print_json,
     progress,
+    user,
 )
 from caselight.config import read_config
 from caselight.data.columns import parse_mapping
@@ -74,7 +75,7 @@ def evaluate(
                 progress=advance,
             )
         elif home is not None:
-            with OpenHome(home, config=settings, progress=advance) as place:
+            with OpenHome(home, config=settings, progress=advance, actor=user()) as place:
                 report = place.evaluate(model, split=part, text=text, filters=filters)
     if as_json:
         print_json(report)

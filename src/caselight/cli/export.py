@@ -6,7 +6,17 @@ from typing import Annotated, Any
 
 import typer
 
-from caselight.cli.common import AsJson, ConfigFile, Filters, Home, Overrides, err, out, print_json
+from caselight.cli.common import (
+    AsJson,
+    ConfigFile,
+    Filters,
+    Home,
+    Overrides,
+    err,
+    out,
+    print_json,
+    user,
+)
 from caselight.cli.search import (
     By,
     Fusion,
@@ -75,7 +85,7 @@ def export(
         _refuse_query(ctx)
     refuse_existing(out_)
     settings = read_config(config, set_ or ())
-    with OpenHome(home, config=settings) as place:
+    with OpenHome(home, config=settings, actor=user()) as place:
         if from_ is not None:
             result = read_result(_read(from_))
         else:

@@ -5,7 +5,14 @@ from typing import Annotated
 
 import typer
 
-from caselight.cli.common import ConfigFile, Home, Overrides, out, progress
+from caselight.cli.common import (
+    ConfigFile,
+    Home,
+    Overrides,
+    out,
+    progress,
+    user,
+)
 from caselight.config import read_config
 
 app = typer.Typer(no_args_is_help=True, help="The index of a home.")
@@ -29,7 +36,10 @@ def build(
     from caselight.home import Home as OpenHome
 
     settings = read_config(config, set_ or ())
-    with progress() as advance, OpenHome(home, config=settings, progress=advance) as place:
+    with (
+        progress() as advance,
+        OpenHome(home, config=settings, progress=advance, actor=user()) as place,
+    ):
         receipt = place.build_index(model)
     manifest = receipt.manifest
     out.print(

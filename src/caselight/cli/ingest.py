@@ -5,7 +5,16 @@ from typing import Annotated
 
 import typer
 
-from caselight.cli.common import AsJson, ConfigFile, Home, Overrides, out, print_json, progress
+from caselight.cli.common import (
+    AsJson,
+    ConfigFile,
+    Home,
+    Overrides,
+    out,
+    print_json,
+    progress,
+    user,
+)
 from caselight.config import read_config
 from caselight.data.columns import parse_mapping
 from caselight.types import IngestReceipt
@@ -44,7 +53,10 @@ def ingest(
     mapping = parse_mapping(map_ or ())
     from caselight.home import Home as OpenHome
 
-    with progress() as advance, OpenHome(home, config=settings, progress=advance) as place:
+    with (
+        progress() as advance,
+        OpenHome(home, config=settings, progress=advance, actor=user()) as place,
+    ):
         receipt = place.ingest(path, mapping=mapping, dataset=dataset)
     if as_json:
         print_json(receipt_json(receipt))

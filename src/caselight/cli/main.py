@@ -8,6 +8,7 @@ import typer
 from caselight import __version__
 from caselight.cli import (
     adapt,
+    audit,
     compare,
     datasets,
     demo_archive,
@@ -46,6 +47,7 @@ app.command("export")(export.export)
 app.command("embed")(embed.embed)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)
+app.add_typer(audit.app, name="audit")
 app.command("doctor")(doctor.doctor)
 
 

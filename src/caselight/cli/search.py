@@ -1,7 +1,6 @@
 """caselight search: a query in, a ranked table out."""
 
 import shlex
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,10 +19,10 @@ from caselight.cli.common import (
     err,
     out,
     print_json,
+    user,
 )
 from caselight.config import read_config
 from caselight.data.filters import parse_filters
-from caselight.data.store import open_store
 from caselight.types import Query, SearchResult
 from caselight.wire import result_json
 
@@ -94,10 +93,7 @@ def search(
 ) -> None:
     """Find the studies, images or reports nearest to words, a picture, or studies."""
     from caselight.data.queries import parse_patient
-    from caselight.device import best_device
-    from caselight.engine import open_engine
-    from caselight.indexing import indexed_model
-    from caselight.search import search as verb
+    from caselight.home import Home as OpenHome
 
     settings = read_config(config, set_ or ())
     query = Query(
@@ -115,12 +111,8 @@ def search(
         image_weight=image_weight,
         group=group,
     )
-    open_store(home).close()  # says so before anything is missed in a home that is none
-    loaded, _ = indexed_model(home, model)
-    with open_engine(
-        home, config=loaded.config, device=best_device(), progress=lambda *_: None
-    ) as engine:
-        result = verb(engine, loaded, query, config=settings, clock=time.perf_counter)
+    with OpenHome(home, config=settings, actor=user()) as place:
+        result = place.search(query, model=model)
     if as_json:
         print_json(result_json(result))
         return
@@ -213,7 +205,7 @@ def _show(result: SearchResult) -> None:
     out.print(
         f"{_composition(result.query)}model {result.model[:16]}, index {result.index[:16]}, "
         f"{result.cost.n_compared} {'codes' if result.query.by == 'codes' else 'codes and texts'} "
-        f"compared, {result.cost.latency_ms:.0f} ms",
+        f"compared, {result.cost.latency_ms:.0f} ms, record {result.record}",
         style="dim",
     )
     for note in result.notes:

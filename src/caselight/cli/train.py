@@ -14,6 +14,7 @@ from caselight.cli.common import (
     out,
     progress,
     training_settings,
+    user,
 )
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def train(
             last[:] = [*(e for e in last if e.stage != log.stage), log]
             advance(f"training {log.stage} heads", 1, log.n_epochs, note=_standing(log))
 
-        with OpenHome(home, config=settings, progress=advance) as place:
+        with OpenHome(home, config=settings, progress=advance, actor=user()) as place:
             receipt = place.train(out_, on_epoch=on_epoch, restart=restart, begin=begin)
     scores = {name: value for log in last for name, value in log.val_recall_at_10.items()}
     out.print(

@@ -18,6 +18,7 @@ from caselight.cli.common import (
     out,
     progress,
     training_settings,
+    user,
 )
 
 if TYPE_CHECKING:
@@ -62,7 +63,10 @@ def tune(
     def on_trial(trial: "Trial", score: float | None) -> None:
         err.print(_line(trial, score), markup=False)
 
-    with progress() as advance, OpenHome(home, config=settings, progress=advance) as place:
+    with (
+        progress() as advance,
+        OpenHome(home, config=settings, progress=advance, actor=user()) as place,
+    ):
         receipt = place.tune(out_, budget_s=60 * minutes, goal=goal, space=space, on_trial=on_trial)
     _show(receipt, home)
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from caselight.errors import StoreError
 
-VERSION = 2
+VERSION = 3
 KEY_BYTES = 32
+SALT_BYTES = 32
 
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -27,6 +28,7 @@ CREATE TABLE images (
   caption TEXT, view TEXT, modality TEXT, laterality TEXT, stack TEXT, window TEXT,
   UNIQUE (study_row, position));
 CREATE INDEX images_by_digest ON images (digest);
+CREATE TABLE salts (patient_key TEXT PRIMARY KEY, salt BLOB NOT NULL);
 """
 
 
@@ -36,6 +38,7 @@ UPGRADES = {
         "ALTER TABLE images ADD COLUMN stack TEXT",
         "ALTER TABLE images ADD COLUMN window TEXT",
     ),
+    2: ("CREATE TABLE salts (patient_key TEXT PRIMARY KEY, salt BLOB NOT NULL)",),
 }
 """Version of a store to the statements that make it the next one."""
 

@@ -10,18 +10,19 @@ import contextlib
 import hashlib
 import hmac
 import json
+import secrets
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from caselight.data.home_files import KEY_BYTES, UPGRADES, VERSION, make_home
+from caselight.data.home_files import KEY_BYTES, SALT_BYTES, UPGRADES, VERSION, make_home
 from caselight.data.png_files import save_png, thumbnail
 from caselight.data.system_errors import explained
-from caselight.errors import StoreError
+from caselight.errors import QueryRefused, StoreError
 from caselight.types import Image, Pixels, Rejected, Study
 
 _STUDIES = (
@@ -59,6 +60,8 @@ class Store:
         self.home = home
         self._db = sqlite3.connect(home / "store.sqlite", timeout=10.0, isolation_level=None)
         self._db.execute("PRAGMA foreign_keys = ON")
+        # What is deleted is overwritten: an erased patient's salt and words must not linger.
+        self._db.execute("PRAGMA secure_delete = ON")
         self._key = (home / "key").read_bytes()
         if len(self._key) != KEY_BYTES:
             self._db.close()
@@ -185,8 +188,18 @@ class Store:
                 lock.execute("BEGIN EXCLUSIVE")
             yield
 
-    def put(self, batch: Sequence[NewStudy]) -> None:
+    def put(
+        self,
+        batch: Sequence[NewStudy],
+        *,
+        record: Callable[[Mapping[str, bytes]], None] | None = None,
+    ) -> None:
         """Add studies, or replace those of the same uid, in one transaction.
+
+        Args:
+            batch: the studies.
+            record: given the patients' salts, puts the batch on the record; when that fails
+                nothing of the batch is kept.
 
         Raises:
             StoreError: `store.locked` or `store.disk_full`; nothing of the batch is kept then.
@@ -197,6 +210,33 @@ class Store:
             for new in batch:
                 self._put_one(new)
             self._advance()
+            salts = self._salts({new.study.patient_key for new in batch})
+            if record is not None:
+                record(salts)
+
+    def salts(self, patient_keys: Iterable[str]) -> dict[str, bytes]:
+        """The secret of each patient under which records speak of them, 32 bytes.
+
+        Made where there is none yet; destroyed when the patient is erased.
+        """
+        keys = set(patient_keys)
+        found = self._known_salts(keys)
+        if len(found) < len(keys):
+            with explained(), self._transaction():
+                found = self._salts(keys)
+        return found
+
+    def _salts(self, keys: Iterable[str]) -> dict[str, bytes]:
+        self._db.executemany(
+            "INSERT OR IGNORE INTO salts VALUES (?, ?)",
+            [(key, secrets.token_bytes(SALT_BYTES)) for key in sorted(keys)],
+        )
+        return self._known_salts(keys)
+
+    def _known_salts(self, keys: Iterable[str]) -> dict[str, bytes]:
+        asked = "SELECT salt FROM salts WHERE patient_key = ?"
+        found = {key: next(self._rows(asked, key), None) for key in keys}
+        return {key: row[0] for key, row in found.items() if row is not None}
 
     def _advance(self) -> None:
         self._db.execute(
@@ -284,6 +324,22 @@ class Store:
             )
         images = self._rows(f"{_IMAGES} WHERE study_row = ? ORDER BY position", row)
         return _study(found, list(images))
+
+    def owner(self, study_uid: str) -> str:
+        """The patient of a study, as a pseudonym.
+
+        Raises:
+            QueryRefused: `query.no_such_study`.
+        """
+        found = next(
+            self._rows("SELECT patient_key FROM studies WHERE study_uid = ?", study_uid), None
+        )
+        if found is None:
+            raise QueryRefused(
+                "the home holds no study of that id, or no longer; name one as the hits do",
+                code="query.no_such_study",
+            )
+        return str(found[0])
 
     def pixels_path(self, digest: str) -> Path:
         """Where the lossless picture lies."""

@@ -1,5 +1,6 @@
 """The record of an adaptation: what was made, from how much, and what it was worth."""
 
+import hashlib
 import json
 import math
 import os
@@ -52,6 +53,13 @@ def write_record(receipt: AdaptReceipt, out: Path) -> Path:
     staged.write_text(json.dumps(receipt.as_json(), indent=1) + "\n", "utf-8")
     os.replace(staged, path)  # noqa: PTH105 - the word says that it is atomic
     return path
+
+
+def made_by(receipt: AdaptReceipt) -> list[str]:
+    """SHA-256 of every tower, and the fingerprint of the model, 64 hex digits each."""
+    made = [hashlib.sha256(one.file.read_bytes()).hexdigest() for one in receipt.towers]
+    moved = receipt.transfer
+    return made if moved is None or moved.fingerprint is None else [*made, moved.fingerprint]
 
 
 def _transfer(receipt: TransferReceipt) -> dict[str, Any]:

@@ -49,6 +49,11 @@ class Found:
     loose_texts: list[Item] = field(default_factory=list)
 
     @property
+    def learned(self) -> list[Item]:
+        """All items that are learned from; those of validation are only looked at."""
+        return [*self.pairs["train"], *self.loose_images, *self.loose_texts]
+
+    @property
     def everything(self) -> list[Item]:
         """All items, for an identity."""
         paired = [item for items in self.pairs.values() for item in items]

@@ -4,7 +4,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,8 @@ class TrainReceipt:
     """Texts longer than the tower reads."""
     data_digest: str
     seconds: float
+    patients: tuple[str, ...] = field(repr=False)
+    """Pseudonyms of all whose studies it may have learned from, sorted."""
 
 
 def train(
@@ -141,6 +143,7 @@ def train(
         ),
         data_digest=data_digest,
         seconds=round(clock() - start, 3),
+        patients=tuple(sorted({item.patient for item in found.learned})),
     )
     with explained():
         _write_record(out, receipt, model, config, logs, times, draw=draw)
