@@ -2,6 +2,7 @@
 
 import os
 import platform
+import subprocess
 from pathlib import Path
 
 
@@ -24,3 +25,16 @@ def machine() -> dict[str, str | int]:
         "numpy": numpy.__version__,
         "torch": torch.__version__.split("+")[0],
     }
+
+
+def commit() -> str:
+    """The commit that was measured; with a plus where the files were not those of it."""
+    root = Path(__file__).resolve().parent.parent
+    said = subprocess.run(
+        ["git", "describe", "--always", "--dirty=+", "--exclude=*"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return said.stdout.strip() or "unknown"

@@ -36,6 +36,8 @@ TOY = (
     *("--set", "train.hash_epochs=3"),
 )
 """Options of `train` that make it a matter of milliseconds."""
+RECORD = ("audit", "trained-on")
+"""Folders of a home's record."""
 FEW_RESAMPLES = ("--set", "evaluate.n_resamples=100")
 
 LABELS = (("effusion",), ("effusion", "nodule"), ("normal",), ("nodule",))
@@ -181,11 +183,11 @@ def trained_copy(folder: Path) -> Path:
 
 
 def contents(folder: Path, *, without: Sequence[str] = ()) -> dict[str, str]:
-    """Every file below a folder with the digest of its bytes."""
+    """Every file below a folder with the digest of its bytes; no record, which always grows."""
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in without
+        if path.is_file() and path.name not in without and path.parent.name not in RECORD
     }
 
 

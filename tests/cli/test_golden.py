@@ -12,6 +12,11 @@ GOLDEN = Path(__file__).parents[1] / "golden"
 COMMANDS = (
     (),
     ("adapt",),
+    ("audit",),
+    ("audit", "checkpoint"),
+    ("audit", "prove"),
+    ("audit", "show"),
+    ("audit", "verify"),
     ("compare",),
     ("datasets",),
     ("datasets", "check"),
@@ -28,7 +33,7 @@ COMMANDS = (
     ("train",),
     ("tune",),
 )
-VOLATILE = ("hamming", "score", "model", "index", "thumbnail", "latency_ms", "seconds")
+VOLATILE = ("hamming", "score", "model", "index", "thumbnail", "latency_ms", "seconds", "record")
 
 
 def same_as(name: str, found: str) -> None:

@@ -33,7 +33,9 @@ def test_the_answer_has_the_promised_keys(target: str, asks: str) -> None:
     if asks == "image":
         query = ("--image", trained()[0] / "images" / "003-PA.png")
     answer = ask(*query, "--target", target, "-k", 4)
-    assert answer.keys() == {"hits", "model", "index", "notes", "cost", "query", "version"}
+    assert answer.keys() == {
+        *("hits", "model", "index", "notes", "cost", "record", "query", "version")
+    }
     assert answer["cost"].keys() == {"latency_ms", "n_compared"}
     assert answer["cost"]["latency_ms"] > 0
     assert 0 < answer["cost"]["n_compared"] <= 54

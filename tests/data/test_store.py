@@ -332,6 +332,7 @@ def test_an_older_store_is_brought_up_to_date_and_keeps_its_studies(store: Store
     db = sqlite3.connect(store.home / "store.sqlite")
     for column in ("laterality", "stack", "window"):
         db.execute(f"ALTER TABLE images DROP COLUMN {column}")
+    db.execute("DROP TABLE salts")
     db.execute("UPDATE meta SET value = '1' WHERE key = 'version'")
     db.commit()
     db.close()
@@ -339,3 +340,4 @@ def test_an_older_store_is_brought_up_to_date_and_keeps_its_studies(store: Store
         with open_store(store.home) as opened:
             assert only(opened) == before
             assert opened.generation == generation
+            assert len(opened.salts([before.patient_key])[before.patient_key]) == 32

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import caselight
+from caselight.audit.record import EVENTS
 from caselight.config import known_keys, read_config
 from caselight.data.columns import COLUMNS
 from caselight.data.filters import KNOWN
@@ -127,8 +128,8 @@ def test_every_exit_status_is_documented() -> None:
 
 
 def test_every_code_and_setting_that_a_page_names_exists() -> None:
-    known = {*known_keys(), *(code for family in families() for code in family.codes)}
-    files = {"py", "md", "toml", "json", "safetensors", "sqlite", "csv", "xlsx"}
+    known = {*known_keys(), *(code for family in families() for code in family.codes), *EVENTS}
+    files = {"py", "md", "toml", "json", "safetensors", "sqlite", "csv", "xlsx", "npz"}
     rooms = "|".join(sorted({one.split(".")[0] for one in known}))
     for page in PAGES:
         # Commands are left out: they run, and some show a wrong name on purpose.

@@ -46,9 +46,9 @@ class LogFiles:
         key = Ed25519PrivateKey.generate()
         signer = Signer(name=f"caselight-log-{secrets.token_hex(4)}", key=key)
         pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        self._make("signing-key", pem)
-        self._make("digest-key", secrets.token_bytes(KEY_BYTES))
-        self._make("verifier", f"{signer.verifier.text}\n".encode())
+        self.make("signing-key", pem)
+        self.make("digest-key", secrets.token_bytes(KEY_BYTES))
+        self.make("verifier", f"{signer.verifier.text}\n".encode())
         return signer
 
     def verifier(self) -> Verifier:
@@ -146,7 +146,8 @@ class LogFiles:
         finally:
             os.close(descriptor)
 
-    def _make(self, name: str, data: bytes) -> None:
+    def make(self, name: str, data: bytes) -> None:
+        """Write a file of a new log, durable and for its owner alone."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
         with os.fdopen(os.open(self.folder / name, flags, 0o600), "wb") as file:
             file.write(data)

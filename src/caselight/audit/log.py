@@ -317,6 +317,7 @@ def open_log(home: Path, *, clock: Clock | None = None) -> AuditLog:
             _create(home, now)
         except OSError as error:
             raise _not_written(error, "the log") from error
+    _check_format(files)
     return AuditLog(files, files.signer(), clock=now)
 
 
@@ -342,10 +343,7 @@ def _create(home: Path, clock: Clock) -> None:
         created = {"format": FORMAT, "origin": signer.name}
         entry = Entry(event="log.created", actor=SELF, payload=created)
         line, digest = make_line(entry, position=0, at=clock(), previous=NO_RECORD)
-        with files.log.open("xb") as file:
-            file.write(line)
-            file.flush()
-            os.fsync(file.fileno())
+        files.make("log", line)
         state = _State(len(line), digest.hex(), (digest,), 1)
         files.write_head(signer.sign(state.checkpoint(signer.name)))
         flush_folder(files.folder)
@@ -357,6 +355,18 @@ def _create(home: Path, clock: Clock) -> None:
             raise
     finally:
         shutil.rmtree(files.folder, ignore_errors=True)
+
+
+def _check_format(files: LogFiles) -> None:
+    first = next(lines_of(files.log, 4096), b"") if files.log.is_file() else b""
+    if not first:
+        return  # said when it is written to or read
+    found = read_line(first).payload.get("format")
+    if found != FORMAT:
+        raise AuditError(
+            f"the log is of format {found}, and this Caselight writes {FORMAT}; upgrade Caselight",
+            code="audit.newer_version",
+        )
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

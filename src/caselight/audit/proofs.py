@@ -101,6 +101,8 @@ def check_proof(proof: Mapping[str, Any], verifier: Verifier) -> Proven:
             if not consistent(earlier.size, earlier.root, checkpoint.size, checkpoint.root, path):
                 raise _bad("the later log does not begin with the earlier one")
             return Proven(checkpoint=checkpoint, record=None, grew_from=earlier)
+        if proof["proof"] != "inclusion":
+            raise _bad(f"it is of kind {proof['proof']!r}, expected inclusion or consistency")
         line, position = proof["line"].encode(), int(proof["position"])
         parts = split_line(line)
         record = read_line(line)

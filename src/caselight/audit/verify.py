@@ -5,7 +5,7 @@ before, and signed checkpoints carry the root over all of them. The first two lo
 the record; the third finds what was rewritten consistently, between two checkpoints.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -134,7 +134,7 @@ def verify_text(data: bytes, checkpoints: Sequence[Checkpoint]) -> Verdict:
         walk.line(line)
         if walk.frontier.size in roots:
             met[walk.frontier.size] = walk.frontier.root()
-    return _conclude(walk, checkpoints, met, torn=len(data) - end)
+    return conclude(walk, checkpoints, met, torn=len(data) - end)
 
 
 def _walk_through(path: Path, walk: Walk, checkpoints: Sequence[Checkpoint]) -> Verdict:
@@ -148,12 +148,20 @@ def _walk_through(path: Path, walk: Walk, checkpoints: Sequence[Checkpoint]) -> 
                 walk.line(line)
                 if walk.frontier.size in roots:
                     met[walk.frontier.size] = walk.frontier.root()
-    return _conclude(walk, checkpoints, met, torn=len(rest))
+    return conclude(walk, checkpoints, met, torn=len(rest))
 
 
-def _conclude(
-    walk: Walk, checkpoints: Sequence[Checkpoint], met: dict[int, bytes], *, torn: int
+def conclude(
+    walk: Walk, checkpoints: Sequence[Checkpoint], met: Mapping[int, bytes], *, torn: int
 ) -> Verdict:
+    """Hold what was read against checkpoints.
+
+    Args:
+        walk: the whole log, read.
+        checkpoints: signed ones.
+        met: size to root, for every size that a checkpoint speaks of and the log has.
+        torn: bytes behind the last whole line.
+    """
     size = walk.frontier.size
     faults = list(walk.faults)
     if torn:
