@@ -95,6 +95,8 @@ class IndexMismatch(Error):
         "index.digest_mismatch",
         "index.stale",
         "index.missing",
+        "index.locked",
+        "index.newer_version",
     )
 
 

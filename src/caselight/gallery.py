@@ -11,6 +11,7 @@ from caselight.data.own import patients_with
 from caselight.data.store import Store
 from caselight.data.texts import searched_text
 from caselight.errors import IndexMismatch, QueryRefused
+from caselight.index.journal import Opens
 from caselight.index.manifest import IMAGE, REPORT, OpenIndex, read_index
 from caselight.index.parts import WordPart
 from caselight.types import BoolArray, Image, Pixels, Query, Study
@@ -141,17 +142,18 @@ class Gallery:
         return WordPart(name="words", scores=scores[places], ties=ties)
 
 
-def open_gallery(store: Store, *, n_bits: int | None) -> Gallery:
+def open_gallery(store: Store, *, n_bits: int | None, seal: Opens) -> Gallery:
     """Read the index of a home and the studies behind it.
 
     Args:
         store: the open store.
         n_bits: the width of codes that is asked for; None takes any.
+        seal: whose signature the index must have.
 
     Raises:
         IndexMismatch: for an index that is missing, stale, changed, or of another width.
     """
-    index = read_index(store.home, store=store.generation)
+    index = read_index(store.home, store=store.generation, seal=seal)
     if n_bits is not None and n_bits != index.manifest.n_bits:
         raise IndexMismatch(
             f"the index holds {index.manifest.n_bits}-bit codes and search.n_bits asks for "
@@ -162,5 +164,5 @@ def open_gallery(store: Store, *, n_bits: int | None) -> Gallery:
     studies = dict(store.studies())
     if store.generation != index.manifest.store:
         # An ingest came in between; say so as if it had come before.
-        index = read_index(store.home, store=store.generation)
+        index = read_index(store.home, store=store.generation, seal=seal)
     return Gallery(index=index, studies=studies)

@@ -32,6 +32,8 @@ from caselight.wire import result_json
 if TYPE_CHECKING:
     from caselight.embed import EmbedReceipt
     from caselight.engine import Engine
+    from caselight.index.manifest import IndexManifest
+    from caselight.index.verify import IndexVerdict
     from caselight.indexing import IndexReceipt
     from caselight.models.dual_encoder import DualEncoder
     from caselight.train.adapt import Kind as Tower
@@ -243,11 +245,12 @@ class Home:
         )
         return receipt
 
-    def build_index(self, model: PathLike | None = None) -> "IndexReceipt":
-        """Encode every picture and text, so that they can be searched.
+    def build_index(self, model: PathLike | None = None, *, fresh: bool = False) -> "IndexReceipt":
+        """Encode every picture and text that is not in the index yet, so that they can be searched.
 
         Args:
             model: the model's folder; `trained` inside the home if not given.
+            fresh: encode all of them, whatever the index has.
 
         Raises:
             StoreError: when there is no home, or it cannot be read.
@@ -261,7 +264,13 @@ class Home:
         loaded = load_checkpoint(folder)
         engine = self._open_engine(loaded.config)
         with self._recorder().refusals("index build"):
-            receipt = build_index(engine, loaded, folder, n_bits=choose_bits(self.config, loaded))
+            receipt = build_index(
+                engine,
+                loaded,
+                folder,
+                n_bits=choose_bits(self.config, loaded),
+                fresh=fresh,
+            )
         manifest = receipt.manifest
         self._recorder().say(
             "index.built",
@@ -271,9 +280,36 @@ class Home:
                 "bits": manifest.n_bits,
                 "images": manifest.n_images,
                 "reports": manifest.n_reports,
+                "added": receipt.n_added,
+                "removed": receipt.n_removed,
             },
         )
         return receipt
+
+    def compact_index(self) -> "IndexManifest":
+        """Write the index anew as one file, without what was removed from it.
+
+        Raises:
+            IndexMismatch: when there is none, it was changed, or another process writes to it.
+        """
+        from caselight.indexing import compact_index
+
+        recorder = self._recorder()
+        with recorder.refusals("index compact"):
+            manifest = compact_index(self.path, seal=recorder.signer)
+        recorder.say("index.compacted", {"index": manifest.digest, "model": manifest.model})
+        return manifest
+
+    def verify_index(self) -> "IndexVerdict":
+        """Read every byte of the index and say which item was altered, dropped, added or swapped.
+
+        Raises:
+            IndexMismatch: `index.missing`.
+        """
+        from caselight.index.manifest import current_folder
+        from caselight.index.verify import verify_index
+
+        return verify_index(current_folder(self.path), seal=self._recorder().verifier)
 
     def search(self, query: Query | str, *, model: PathLike | None = None) -> SearchResult:
         """Answer a query; see `caselight.search.search`.
@@ -294,7 +330,11 @@ class Home:
         self._open_store()
         if model is not None or self._model is None or not self._is_indexed(self._model):
             with self._recorder().refusals("search"):
-                self._model, _ = indexed_model(self.path, None if model is None else Path(model))
+                self._model, _ = indexed_model(
+                    self.path,
+                    None if model is None else Path(model),
+                    seal=self._recorder().verifier,
+                )
         return search(
             self._open_engine(self._model.config),
             self._model,
@@ -652,12 +692,14 @@ class Home:
         if model is not None:
             return load_checkpoint(Path(model))
         self._open_store()
-        return home_model(self.path, default=self.path / DEFAULT_MODEL)
+        seal = self._recorder().verifier
+        return home_model(self.path, default=self.path / DEFAULT_MODEL, seal=seal)
 
     def _is_indexed(self, model: "DualEncoder") -> bool:
         from caselight.index.manifest import read_manifest
 
-        return read_manifest(self.path).model == model.fingerprint
+        seal = self._recorder().verifier
+        return read_manifest(self.path, seal=seal).model == model.fingerprint
 
 
 def _check_adapt(

@@ -12,20 +12,20 @@ _Fused = dict[Hashable, float]
 
 
 def rescore(
-    query: NDArray[np.float32], gallery: NDArray[np.float32], rows: NDArray[np.int64]
+    query: NDArray[np.float32], vectors: NDArray[np.float32], rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Order a shortlist by cosine, highest first.
 
     Args:
         query: f32[D], unit length.
-        gallery: f32[N, D], unit length.
+        vectors: f32[K, D], unit length, of the rows.
         rows: i64[K], the shortlist.
 
     Returns:
         The rows in their new order, i64[K], and their cosines, f32[K]; equal cosines keep the
         order of the shortlist.
     """
-    score = gallery[rows] @ query
+    score = vectors @ query
     order = np.argsort(-score, kind="stable")
     return rows[order], score[order]
 

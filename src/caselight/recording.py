@@ -20,10 +20,11 @@ from caselight.audit.digests import (
     subgroup,
 )
 from caselight.audit.log import FOLDER, AuditLog, open_log
-from caselight.audit.merkle import leaf_digest, root_of
+from caselight.audit.notes import Signer, Verifier
 from caselight.audit.record import Entry
 from caselight.data.store import NewStudy, Store
 from caselight.errors import AuditError, Error
+from caselight.merkle import leaf_digest, root_of
 from caselight.types import IngestReceipt, Query, Study
 
 TRAINED_ON = "trained-on"
@@ -41,6 +42,16 @@ class Recorder:
     def log(self) -> AuditLog:
         """The log of the home, made where there is none yet."""
         return open_log(self.store.home)
+
+    @cached_property
+    def verifier(self) -> Verifier:
+        """Reads what this home's log and index are signed with, and cannot sign."""
+        return self.log.files.verifier()
+
+    @property
+    def signer(self) -> Signer:
+        """Signs for this home; for who writes its index."""
+        return self.log.files.signer()
 
     @contextlib.contextmanager
     def refusals(self, request: str) -> Iterator[None]:

@@ -66,7 +66,7 @@ def _answer(
     query = _resolved(query, config.search)
     _warm(engine, query)
     start = clock()
-    gallery = open_gallery(engine.store, n_bits=config.search.n_bits)
+    gallery = open_gallery(engine.store, n_bits=config.search.n_bits, seal=engine.recorder.verifier)
     pixels = [] if query.image is None else read_query_pictures(query.image, config.ingest)
     named = gallery.named((*query.like, *query.unlike))
     allowed = gallery.allowed(query)
@@ -89,7 +89,7 @@ def _answer(
         notes.append(f"the words exceed {engine.text_tower.max_tokens} tokens and were cut")
     asked: dict[str, Asked] = {}
     if query.by != "words":
-        asked = _encode(engine, model, query, pixels, gallery.index.flat.n_bits)
+        asked = _encode(engine, model, query, pixels, gallery.index.items.n_bits)
     parts = _parts(gallery, query, asked, named, config.search)
     found: list[Found] = []
     n_compared = 0
@@ -234,7 +234,7 @@ def _hit(
     if query.by == "words":
         parts["words"] = found.score
     elif query.fusion == "vectors":
-        row = gallery.index.embeddings[found.row]
+        row = gallery.index.items.vectors(np.array([found.row]))[0]
         parts |= {name: float(row @ one.vector) for name, one in asked.items()}
     text = pair_text(study, image, model.config.train.text)
     if query.by != "codes":

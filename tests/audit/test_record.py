@@ -8,7 +8,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from caselight.audit.merkle import leaf_digest
+from caselight.merkle import leaf_digest
 from caselight.audit.record import EVENTS, NO_RECORD, Entry, make_line, read_line, split_line
 from caselight.errors import AuditError
 

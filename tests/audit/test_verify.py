@@ -8,7 +8,7 @@ import pytest
 
 from caselight.audit.files import LogFiles
 from caselight.audit.log import open_log
-from caselight.audit.merkle import leaf_digest
+from caselight.merkle import leaf_digest
 from caselight.audit.notes import Checkpoint
 from caselight.audit.record import NO_RECORD, Entry, make_line, read_line
 from caselight.audit.verify import Verdict, verify_log, verify_text

@@ -9,7 +9,7 @@ import pytest
 
 from caselight.audit import log as log_module
 from caselight.audit.digests import patient_digest
-from caselight.audit.merkle import leaf_digest, root_of
+from caselight.merkle import leaf_digest, root_of
 from caselight.audit.record import EVENTS
 from caselight.data.store import open_store
 from caselight.recording import Recorder

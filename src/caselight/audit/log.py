@@ -17,7 +17,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from caselight.audit.files import LogFiles, flush_folder
-from caselight.audit.merkle import Frontier, leaf_digest
 from caselight.audit.notes import Checkpoint, Signer
 from caselight.audit.record import (
     FORMAT,
@@ -29,6 +28,7 @@ from caselight.audit.record import (
     split_line,
 )
 from caselight.errors import AuditError
+from caselight.merkle import Frontier, leaf_digest
 
 FOLDER = "audit"
 SELF = "caselight"

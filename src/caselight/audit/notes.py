@@ -70,14 +70,22 @@ class Verifier:
         Raises:
             AuditError: `audit.bad_signature` when it is none, or not signed by this key.
         """
+        return _read_body(self.open(note))
+
+    def open(self, note: str) -> str:
+        """Read the text of a signed note.
+
+        Raises:
+            AuditError: `audit.bad_signature` when it is none, or not signed by this key.
+        """
         body, empty, signatures = note.rpartition("\n\n")
         body += "\n"
         prefix = f"— {self.name} "
         for line in signatures.splitlines():
             if empty and line.startswith(prefix) and self._signed(body, line[len(prefix) :]):
-                return _read_body(body)
+                return body
         raise AuditError(
-            f"a checkpoint is not signed by {self.text}; it was changed, or belongs to another log",
+            f"a note is not signed by {self.text}; it was changed, or belongs to another log",
             code="audit.bad_signature",
         )
 
@@ -107,9 +115,16 @@ class Signer:
         """The public half."""
         return Verifier(name=self.name, public=self.key.public_key().public_bytes_raw())
 
+    def open(self, note: str) -> str:
+        """See `Verifier.open`."""
+        return self.verifier.open(note)
+
     def sign(self, checkpoint: Checkpoint) -> str:
         """The checkpoint as a signed note."""
-        body = checkpoint.body()
+        return self.seal(checkpoint.body())
+
+    def seal(self, body: str) -> str:
+        """A text that ends with a newline as a signed note."""
         raw = self.verifier.key_id + self.key.sign(body.encode())
         return f"{body}\n— {self.name} {base64.b64encode(raw).decode()}\n"
 

@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from caselight.audit.log import AuditLog, lines_of
-from caselight.audit.merkle import (
+from caselight.audit.notes import Checkpoint, Verifier
+from caselight.audit.record import AuditRecord, read_line, split_line
+from caselight.errors import AuditError
+from caselight.merkle import (
     consistency_path,
     consistent,
     includes,
     inclusion_path,
     leaf_digest,
 )
-from caselight.audit.notes import Checkpoint, Verifier
-from caselight.audit.record import AuditRecord, read_line, split_line
-from caselight.errors import AuditError
 
 VERSION = 1
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import rfc8785
 
-from caselight.audit.merkle import leaf_digest
 from caselight.errors import AuditError
+from caselight.merkle import leaf_digest
 
 FORMAT = 1
 """Of lines and payloads; the first record of a log names it."""

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Literal
 
 from caselight.audit.files import LogFiles
-from caselight.audit.merkle import Frontier, leaf_digest
 from caselight.audit.notes import Checkpoint, Verifier, split_notes
 from caselight.audit.record import NO_RECORD, split_line
 from caselight.errors import AuditError
+from caselight.merkle import Frontier, leaf_digest
 
 FaultKind = Literal["altered", "out of place", "missing", "torn", "rewritten", "unsigned"]
 _BLOCK = 1 << 22

@@ -1,15 +1,18 @@
-"""caselight index build: codes of every image and report."""
+"""caselight index: codes of every image and report, built, verified and compacted."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from caselight.cli.common import (
+    AsJson,
     ConfigFile,
     Home,
     Overrides,
     out,
+    print_json,
     progress,
     user,
 )
@@ -29,10 +32,16 @@ def build(
     model: Annotated[
         Path | None, typer.Option("--model", help="Folder of the model; HOME/trained by default.")
     ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Encode everything anew, whatever the index has.")
+    ] = False,
     config: ConfigFile = None,
     set_: Overrides = None,
 ) -> None:
-    """Encode every image and report of a home with a model, so that they can be searched."""
+    """Encode the images and reports of a home that its index lacks, so that they can be searched.
+
+    The index that answered before does so until the new one is whole, and another model's is kept.
+    """
     from caselight.home import Home as OpenHome
 
     settings = read_config(config, set_ or ())
@@ -40,12 +49,62 @@ def build(
         progress() as advance,
         OpenHome(home, config=settings, progress=advance, actor=user()) as place,
     ):
-        receipt = place.build_index(model)
+        receipt = place.build_index(model, fresh=fresh)
     manifest = receipt.manifest
     out.print(
         f"indexed {manifest.n_images} images and {manifest.n_reports} texts of "
-        f"{receipt.n_studies} studies as {manifest.n_bits}-bit codes; index {manifest.digest[:16]}",
+        f"{receipt.n_studies} studies as {manifest.n_bits}-bit codes, {receipt.n_added} new "
+        f"and {receipt.n_removed} taken out; index {manifest.digest[:16]}",
         markup=False,
         soft_wrap=True,
     )
     out.print(f'next: caselight search "words" --home {home}', markup=False, soft_wrap=True)
+
+
+@app.command()
+def verify(home: Home, as_json: AsJson = False) -> None:
+    """Read every byte of the index; say which item was altered, dropped, added or swapped."""
+    from caselight.home import Home as OpenHome
+
+    with OpenHome(home, actor=user()) as place:
+        verdict = place.verify_index()
+    if as_json:
+        print_json(
+            {
+                "ok": verdict.ok,
+                "items": verdict.n_items,
+                "files": verdict.n_files,
+                "digest": verdict.digest,
+                "faults": [asdict(fault) for fault in verdict.faults],
+            }
+        )
+    else:
+        for fault in verdict.faults:
+            where = "" if fault.row is None else f"item {fault.row}: "
+            out.print(
+                f"{fault.file}: {where}{fault.kind}: {fault.detail}", markup=False, soft_wrap=True
+            )
+        whole = "all whole" if verdict.ok else f"{len(verdict.faults)} faults"
+        out.print(
+            f"{verdict.n_items} items in {verdict.n_files} files, {whole}; index "
+            f"{verdict.digest[:16]}",
+            markup=False,
+            soft_wrap=True,
+        )
+    if not verdict.ok:
+        raise typer.Exit(1)
+
+
+@app.command()
+def compact(home: Home) -> None:
+    """Write the index anew as one file, without what was removed from it."""
+    from caselight.home import Home as OpenHome
+
+    with OpenHome(home, actor=user()) as place:
+        manifest = place.compact_index()
+    out.print(
+        f"compacted {manifest.n_images} images and {manifest.n_reports} texts into one file; index "
+        f"{manifest.digest[:16]}",
+        markup=False,
+        soft_wrap=True,
+    )

@@ -83,4 +83,4 @@ def code_parts(
 def _readings(
     index: OpenIndex, rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
-    return index.embeddings[rows], unpack_signs(index.flat.take(rows))
+    return index.items.vectors(rows), unpack_signs(index.items.take(rows))

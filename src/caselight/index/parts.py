@@ -98,7 +98,7 @@ def search_parts(
             if isinstance(part, WordPart):
                 lists.append(worded[part.name])
             else:
-                near = index.flat.search(part.codes, k=shortlist, allowed=allowed)
+                near = index.items.search(part.codes, k=shortlist, allowed=allowed)
                 n_compared += near.n_compared
                 lists.append(near.rows[0])
         if len(parts) == 1:
@@ -116,7 +116,7 @@ def _one(
     if isinstance(part, WordPart):
         kept = list(first_of_each(rows.tolist(), groups))[:k]
         return [Found(row=row, hamming=None, score=float(part.scores[row])) for row in kept]
-    rows, scores = rescore(part.asked.vector, index.embeddings, rows)
+    rows, scores = rescore(part.asked.vector, index.items.vectors(rows), rows)
     score = dict(zip(rows.tolist(), scores.tolist(), strict=True))
     kept = list(first_of_each(rows.tolist(), groups))[:k]
     bits = _bits(index, part, kept)
@@ -133,12 +133,13 @@ def _several(
     candidates = np.unique(np.concatenate(lists))
     rankings: list[dict[Hashable, int]] = []
     bests: list[dict[Hashable, tuple[int, float]]] = []
+    vectors = index.items.vectors(candidates)
     for part in parts:
         if isinstance(part, WordPart):
             rows = _by_words(part, candidates)
             scores = part.scores[rows]
         else:
-            rows, cosines = rescore(part.asked.vector, index.embeddings, candidates)
+            rows, cosines = rescore(part.asked.vector, vectors, candidates)
             scores = cosines.astype(np.float64)
         rankings.append(ranks_of(rows.tolist(), groups))
         best: dict[Hashable, tuple[int, float]] = {}
@@ -178,6 +179,6 @@ def _by_words(part: WordPart, rows: _Rows) -> _Rows:
 
 def _bits(index: OpenIndex, part: CodePart, rows: Sequence[int]) -> dict[int, int]:
     """Bits in which rows differ from the code that is asked with."""
-    theirs = index.flat.take(np.array(rows, dtype=np.int64))
+    theirs = index.items.take(np.array(rows, dtype=np.int64))
     distance = hamming(part.codes, theirs)[0]
     return dict(zip(rows, map(int, distance), strict=True))

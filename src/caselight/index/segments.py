@@ -1,0 +1,265 @@
+"""Segments: files of items that never change once they are written.
+
+A segment is two safetensors files, read through the memory map. One holds the codes in the layout
+of the kernel, the embeddings in half precision, and what every item is; the other, its list, the
+digest of every item by its row. Digests of all sections, and the Merkle root of the list, stand in
+the index's signed manifest. All but the embeddings are checked when a segment is opened, and each
+embedding when it is used: it is by far the largest section, and a query uses few of it. The list is
+what `verify.py` can tell by which item was changed, dropped, added or swapped.
+"""
+
+import hashlib
+import json
+import mmap
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import save
+
+from caselight.errors import IndexMismatch
+from caselight.index.layout import pack, size_of, take, unpack
+from caselight.merkle import root_of
+
+LEAF_BYTES = 32
+LIST = ".items"
+"""Ends the name of the list of a segment."""
+SECTIONS = ("codes", "embeddings", "kind", "position", "row", "study")
+LIST_SECTIONS = ("leaf", "listed")
+_TYPES: Mapping[str, np.dtype[Any]] = {
+    "U8": np.dtype(np.uint8),
+    "I64": np.dtype("<i8"),
+    "F16": np.dtype("<f2"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Items:
+    """Items of an index, in order of row."""
+
+    row: NDArray[np.int64]
+    """i64[N], rising: the number an item was given when it came in, and never another's."""
+    kind: NDArray[np.uint8]
+    """u8[N], see `manifest.IMAGE` and `REPORT`."""
+    study: NDArray[np.int64]
+    """i64[N]: the study's row in the store."""
+    position: NDArray[np.int64]
+    """i64[N]: the image's place in its study; for a report, the image its text speaks of; or -1."""
+    packed: NDArray[np.uint8]
+    """u8[N, n_bits // 8]."""
+    embeddings: NDArray[np.float16]
+    """f16[N, D]."""
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def chosen(self, which: NDArray[Any]) -> "Items":
+        """Some of them, by a mask or by places in rising order."""
+        return Items(**{name: getattr(self, name)[which] for name in self.__slots__})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentInfo:
+    """What the manifest says of a segment."""
+
+    file: str
+    n: int
+    n_bits: int
+    first: int
+    """Row of its first item."""
+    last: int
+    """Row of its last item."""
+    sections: Mapping[str, str]
+    """Section, of the list too, to SHA-256."""
+    root: str = ""
+    """Of the Merkle tree over the digests of its items, 64 hex digits."""
+
+
+class Segment:
+    """An open segment; its arrays are views of the file and cannot be written."""
+
+    def __init__(self, info: SegmentInfo, arrays: Mapping[str, NDArray[Any]]) -> None:
+        self.info = info
+        self.arrays = arrays
+        self.row: NDArray[np.int64] = arrays["row"]
+        self.blocks: NDArray[np.uint8] = arrays["codes"]
+        self.embeddings: NDArray[np.float16] = arrays["embeddings"]
+        self.n_bits = info.n_bits
+
+    def __len__(self) -> int:
+        return self.info.n
+
+    def packed(self, places: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Codes of items by their places, u8[K, n_bits // 8]."""
+        return take(self.blocks, len(self), self.n_bits, places)
+
+    def all_items(self) -> Items:
+        """All of its items, not checked."""
+        whole = {name: self.arrays[name] for name in ("row", "kind", "study", "position")}
+        packed = unpack(self.blocks, len(self), self.n_bits)
+        return Items(packed=packed, embeddings=self.embeddings, **whole)
+
+    def items(self, places: NDArray[np.int64]) -> Items:
+        """Items by their places, each held against its digest.
+
+        Raises:
+            IndexMismatch: `index.digest_mismatch`, naming the row.
+        """
+        found = Items(
+            row=self.row[places],
+            kind=self.arrays["kind"][places],
+            study=self.arrays["study"][places],
+            position=self.arrays["position"][places],
+            packed=self.packed(places),
+            embeddings=np.ascontiguousarray(self.embeddings[places]),
+        )
+        wrong = np.flatnonzero((leaves(found) != self.arrays["leaf"][places]).any(axis=1))
+        if len(wrong):
+            raise damaged(
+                f"item {found.row[wrong[0]]} of {self.info.file} does not match its digest"
+            )
+        return found
+
+
+def leaves(items: Items) -> NDArray[np.uint8]:
+    """SHA-256 of every item, u8[N, 32]: all that it is, its code and its embedding.
+
+    Each is the digest of a leaf of a Merkle tree as RFC 6962 makes them.
+    """
+    heads = np.zeros(len(items), dtype=[("k", "u1"), ("r", "<i8"), ("s", "<i8"), ("p", "<i8")])
+    heads["k"], heads["r"] = items.kind, items.row
+    heads["s"], heads["p"] = items.study, items.position
+    out = np.empty((len(items), LEAF_BYTES), dtype=np.uint8)
+    head, code = heads.tobytes(), np.ascontiguousarray(items.packed).tobytes()
+    vector = np.ascontiguousarray(items.embeddings).tobytes()
+    n_head, n_code, n_vector = heads.itemsize, items.packed.shape[1], 2 * items.embeddings.shape[1]
+    for i in range(len(items)):
+        digest = hashlib.sha256(b"\x00")
+        digest.update(head[i * n_head : (i + 1) * n_head])
+        digest.update(code[i * n_code : (i + 1) * n_code])
+        digest.update(vector[i * n_vector : (i + 1) * n_vector])
+        out[i] = np.frombuffer(digest.digest(), dtype=np.uint8)
+    return out
+
+
+def write_segment(path: Path, items: Items) -> SegmentInfo:
+    """Write items as a new segment, durable when this comes back."""
+    arrays: dict[str, NDArray[Any]] = {
+        "codes": pack(items.packed),
+        "embeddings": items.embeddings,
+        "kind": items.kind,
+        "position": items.position,
+        "row": items.row,
+        "study": items.study,
+    }
+    listed: dict[str, NDArray[Any]] = {"leaf": leaves(items), "listed": items.row}
+    _write(path, arrays)
+    _write(path.with_name(f"{path.name}{LIST}"), listed)
+    return SegmentInfo(
+        file=path.name,
+        n=len(items),
+        n_bits=8 * items.packed.shape[1],
+        first=int(items.row[0]),
+        last=int(items.row[-1]),
+        sections={name: section_digest(array) for name, array in {**arrays, **listed}.items()},
+        root=root_of([leaf.tobytes() for leaf in listed["leaf"]]).hex(),
+    )
+
+
+def open_segment(folder: Path, info: SegmentInfo, *, whole: bool = False) -> Segment:
+    """Open a segment and hold it against what the manifest says.
+
+    Args:
+        folder: where it lies.
+        info: from the signed manifest.
+        whole: check the embeddings too.
+
+    Raises:
+        IndexMismatch: `index.digest_mismatch`, naming the file and what is wrong with it.
+    """
+    try:
+        arrays = read_arrays(folder / info.file)
+        listed = read_arrays(folder / f"{info.file}{LIST}")
+    except (OSError, ValueError, KeyError, TypeError):
+        raise damaged(f"{info.file} or its list is missing or cut short") from None
+    if sorted(arrays) != sorted(SECTIONS) or sorted(listed) != sorted(LIST_SECTIONS):
+        raise damaged(f"{info.file} holds other sections than it was written with")
+    arrays |= listed
+    for name in arrays:
+        if (whole or name != "embeddings") and section_digest(arrays[name]) != info.sections[name]:
+            raise damaged(f"section {name!r} of {info.file} was changed")
+    sizes = {len(array) for name, array in arrays.items() if name != "codes"}
+    if sizes != {info.n} or arrays["codes"].size != size_of(info.n, info.n_bits):
+        raise damaged(f"{info.file} holds another number of items than the manifest says")
+    return Segment(info, arrays)
+
+
+def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """The arrays of a safetensors file, mapped into memory to be read alone.
+
+    Raises:
+        ValueError, KeyError, TypeError, OSError: for a file that is none.
+    """
+    with path.open("rb") as file:
+        data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    size = int.from_bytes(data[:8], "little")
+    if not 2 <= size <= len(data) - 8:
+        raise ValueError("the header is longer than the file")
+    header = json.loads(data[8 : 8 + size])
+    end, arrays = 8 + size, {}
+    header.pop("__metadata__", None)
+    for name, said in header.items():
+        begin, stop = (8 + size + int(offset) for offset in said["data_offsets"])
+        kind = _TYPES[said["dtype"]]
+        count = int(np.prod(said["shape"], dtype=np.int64))
+        if not 8 + size <= begin <= stop <= len(data) or stop - begin != count * kind.itemsize:
+            raise ValueError("a section lies outside the file")
+        flat = np.frombuffer(data, dtype=kind, count=count, offset=begin) if count else None
+        arrays[name] = (np.zeros(0, kind) if flat is None else flat).reshape(said["shape"])
+        end = max(end, stop)
+    if end != len(data):
+        raise ValueError("there is more in the file than its sections")
+    return arrays
+
+
+def joined(parts: Sequence[Items]) -> Items:
+    """Items of several parts, which follow one another, as one."""
+    return Items(
+        **{
+            name: np.concatenate([getattr(part, name) for part in parts])
+            for name in Items.__slots__
+        }
+    )
+
+
+def damaged(what: str) -> IndexMismatch:
+    """The refusal of a file that is not what it was."""
+    return IndexMismatch(
+        f"{what}: the index was changed or damaged on disk; run `caselight index verify` to see "
+        "all of it, and `caselight index build --fresh` to make it anew",
+        code="index.digest_mismatch",
+    )
+
+
+def _write(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    data = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+    staged = path.with_name(f".{path.name}")
+    try:
+        with staged.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        staged.replace(path)
+    finally:
+        staged.unlink(missing_ok=True)
+
+
+def section_digest(array: NDArray[Any]) -> str:
+    """SHA-256 of an array, its type and its shape."""
+    digest = hashlib.sha256(f"{array.dtype.str}:{array.shape};".encode())
+    digest.update(np.ascontiguousarray(array).view(np.uint8).data if array.size else b"")
+    return digest.hexdigest()

@@ -1,0 +1,231 @@
+"""An index as it is at one moment: parts that do not change, and which of their items are alive.
+
+Whoever has a snapshot can search it and read it, whatever a writer does meanwhile, and has no way
+to change anything: its arrays are views that cannot be written, and it has no method that would.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from caselight.errors import IndexMismatch
+from caselight.index.kernel import scan
+from caselight.index.layout import pack
+from caselight.index.segments import LEAF_BYTES, Items, Segment, SegmentInfo, joined, leaves
+from caselight.types import BoolArray, Candidates, Codes
+
+Places = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A segment, in a file or in memory, and which of its items are alive."""
+
+    segment: Segment
+    alive: BoolArray | None
+    """bool[n]; None is all of them."""
+    kept: bool
+    """Whether it lies in a file, so that its items are held against their digests."""
+
+    @cached_property
+    def slots(self) -> Places:
+        """Places of the living in the segment, i64[N], rising."""
+        n = len(self.segment)
+        return np.arange(n) if self.alive is None else np.flatnonzero(self.alive)
+
+    @property
+    def row(self) -> NDArray[np.int64]:
+        """Rows of the living, i64[N], rising."""
+        return self.segment.row if self.alive is None else self.segment.row[self.alive]
+
+    def without(self, rows: NDArray[np.int64]) -> "Part":
+        """The same with these rows no longer alive."""
+        low, high = np.searchsorted(rows, (self.segment.info.first, self.segment.info.last + 1))
+        if low == high:
+            return self
+        at = np.searchsorted(self.segment.row, rows[low:high])
+        at = at[self.segment.row[np.minimum(at, len(self.segment) - 1)] == rows[low:high]]
+        if not len(at):
+            return self
+        alive = np.ones(len(self.segment), np.bool_) if self.alive is None else self.alive.copy()
+        alive[at] = False
+        return Part(self.segment, alive, self.kept)
+
+    def nearest(
+        self, codes: Codes, *, k: int, allowed: BoolArray | None, threads: int
+    ) -> Candidates:
+        """The k nearest of the living, as places among the living."""
+        bitmap = None
+        if allowed is not None or self.alive is not None:
+            full = np.zeros(len(self.segment), dtype=np.bool_)
+            full[self.slots if allowed is None else self.slots[allowed]] = True
+            bitmap = np.packbits(full, bitorder="little")
+        found = scan(
+            self.segment.blocks,
+            len(self.segment),
+            codes.n_bits,
+            codes.packed,
+            k,
+            allowed=bitmap,
+            threads=threads,
+        )
+        if self.alive is None:
+            return found
+        places = np.searchsorted(self.slots, found.rows)
+        return Candidates(rows=places, distance=found.distance, n_compared=found.n_compared)
+
+    def items(self, places: Places) -> Items:
+        """Living items by their places among the living.
+
+        Raises:
+            IndexMismatch: `index.digest_mismatch` for one that was changed on disk.
+        """
+        slots = self.slots[places]
+        return self.segment.items(slots) if self.kept else self.segment.all_items().chosen(slots)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All parts of an index, in order of row."""
+
+    parts: tuple[Part, ...]
+    n_bits: int
+    dim: int
+    """Numbers of an embedding."""
+
+    def __len__(self) -> int:
+        return int(self._ends[-1]) if self.parts else 0
+
+    @cached_property
+    def row(self) -> NDArray[np.int64]:
+        """Rows of all items, i64[N], rising."""
+        return _together([part.row for part in self.parts], np.int64)
+
+    def column(self, name: str) -> NDArray[np.int64]:
+        """`kind`, `study` or `position` of all items, [N], in order of row."""
+        kind = np.uint8 if name == "kind" else np.int64
+        return _together([part.segment.arrays[name][part.slots] for part in self.parts], kind)
+
+    def search(
+        self, codes: Codes, *, k: int, allowed: BoolArray | None = None, threads: int = 1
+    ) -> Candidates:
+        """Find the k nearest items of each query, nearest first, ties in order of row.
+
+        Args:
+            codes: Q codes of the index's width.
+            k: items wanted, at least 1; fewer come back when fewer are allowed.
+            allowed: bool[N], in order of row; None is all.
+            threads: how many share the work.
+
+        Returns:
+            Places 0..N - 1 in order of row, and distances.
+
+        Raises:
+            IndexMismatch: `index.bits_mismatch` for another width.
+        """
+        if codes.n_bits != self.n_bits:
+            raise IndexMismatch(
+                f"the index holds {self.n_bits}-bit codes and these have {codes.n_bits}; use the "
+                "model the index was built with, or run `caselight index build` again",
+                code="index.bits_mismatch",
+            )
+        found, begin, n_compared = [], 0, 0
+        for part, end in zip(self.parts, self._ends.tolist(), strict=True):
+            own = None if allowed is None else allowed[begin:end]
+            if own is None or own.any():
+                near = part.nearest(codes, k=k, allowed=own, threads=threads)
+                found.append((near.rows + begin, near.distance))
+                n_compared += near.n_compared
+            begin = end
+        if not found:
+            empty = np.zeros((len(codes), 0), dtype=np.int64)
+            return Candidates(rows=empty, distance=empty.astype(np.int32), n_compared=0)
+        rows, distance = (np.concatenate(one, axis=1) for one in zip(*found, strict=True))
+        # Stable: parts come in order of row, and so do ties inside a part.
+        order = np.argsort(distance, axis=1, kind="stable")[:, :k]
+        return Candidates(
+            rows=np.take_along_axis(rows, order, axis=1),
+            distance=np.take_along_axis(distance, order, axis=1),
+            n_compared=n_compared,
+        )
+
+    def take(self, places: Places) -> Codes:
+        """Codes of items, in the order asked for."""
+        out = np.empty((len(places), self.n_bits // 8), dtype=np.uint8)
+        for part, which, own in self._by_part(places):
+            out[which] = part.segment.packed(part.slots[own])
+        return Codes(packed=out, n_bits=self.n_bits)
+
+    def vectors(self, places: Places) -> NDArray[np.float32]:
+        """Embeddings of items, f32[K, D], unit length, in the order asked for.
+
+        Raises:
+            IndexMismatch: `index.digest_mismatch` for an item that was changed on disk.
+        """
+        out = np.empty((len(places), self.dim), dtype=np.float32)
+        for part, which, own in self._by_part(places):
+            out[which] = part.items(own).embeddings
+        # Half precision moves the length by some 0.0003.
+        out /= np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12)
+        return out
+
+    def leaves(self) -> NDArray[np.uint8]:
+        """Digests of all items as they were written, u8[N, 32], in order of row."""
+        parts = [
+            part.segment.arrays["leaf"][part.slots]
+            if part.kept
+            else leaves(part.items(np.arange(len(part.slots))))
+            for part in self.parts
+        ]
+        return np.concatenate([np.zeros((0, LEAF_BYTES), np.uint8), *parts])
+
+    def digest(self, model: str) -> str:
+        """SHA-256 over all items and the model they are of, whatever parts they lie in."""
+        digest = hashlib.sha256(f"caselight-index:{model}:{self.n_bits}:{self.dim};".encode())
+        digest.update(self.leaves().tobytes())
+        return digest.hexdigest()
+
+    @cached_property
+    def _ends(self) -> NDArray[np.int64]:
+        return np.cumsum([len(part.slots) for part in self.parts])
+
+    def _by_part(self, places: Places) -> list[tuple[Part, NDArray[np.int64], Places]]:
+        """Each part that is asked, which of the places are its, and these counted in it."""
+        owner = np.searchsorted(self._ends, places, side="right")
+        begins = np.concatenate([[0], self._ends[:-1]])
+        return [
+            (self.parts[i], which := np.flatnonzero(owner == i), places[which] - begins[i])
+            for i in np.unique(owner).tolist()
+        ]
+
+
+def in_memory(items: Items) -> Part:
+    """Items as a part that lies in no file."""
+    info = SegmentInfo(
+        file="",
+        n=len(items),
+        n_bits=8 * items.packed.shape[1],
+        first=int(items.row[0]),
+        last=int(items.row[-1]),
+        sections={},
+    )
+    arrays = {
+        "codes": pack(items.packed),
+        **{name: getattr(items, name) for name in Items.__slots__ if name != "packed"},
+    }
+    for array in arrays.values():
+        array.setflags(write=False)
+    return Part(Segment(info, arrays), None, kept=False)
+
+
+def living(parts: Sequence[Part]) -> Items:
+    """All living items of parts that are not empty, as they lie on disk."""
+    return joined([part.segment.all_items().chosen(part.slots) for part in parts])
+
+
+def _together(arrays: Sequence[NDArray[np.generic]], kind: type[np.generic]) -> NDArray[np.int64]:
+    return np.concatenate([np.zeros(0, dtype=kind), *arrays])

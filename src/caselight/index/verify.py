@@ -1,0 +1,216 @@
+"""Look at every byte of an index, and say which item was altered, dropped, added or swapped."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from caselight.errors import IndexMismatch
+from caselight.index.journal import HEAD, Opens, read_journal
+from caselight.index.layout import size_of, unpack
+from caselight.index.manifest import MANIFEST, Version, read_snapshot, read_version
+from caselight.index.segments import (
+    LIST,
+    LIST_SECTIONS,
+    SECTIONS,
+    Items,
+    SegmentInfo,
+    leaves,
+    read_arrays,
+    section_digest,
+)
+
+FaultKind = Literal["file", "altered", "dropped", "added", "swapped", "state"]
+_PAIRS = 200
+"""Items that differ, among which those that changed places are looked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexFault:
+    """One thing that is wrong."""
+
+    kind: FaultKind
+    file: str
+    row: int | None
+    """Which item, by the number it was given when it came in; None for a whole file."""
+    study: int | None
+    """Its study's row in the store, where it is still known."""
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexVerdict:
+    """What was found."""
+
+    n_items: int
+    """Items alive."""
+    n_files: int
+    digest: str
+    """Of all items; what answers and the record name."""
+    faults: tuple[IndexFault, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether all is well."""
+        return not self.faults
+
+
+def verify_index(folder: Path, *, seal: Opens) -> IndexVerdict:
+    """Read a whole index and hold it against its signed manifest.
+
+    Args:
+        folder: the index's folder.
+        seal: whose signature it must have.
+    """
+    try:
+        version = read_version(folder, seal=seal)
+    except IndexMismatch as error:
+        return _given_up([_file_fault(MANIFEST, str(error).split(":")[0])], n_files=1)
+    faults: list[IndexFault] = []
+    for info in version.segments:
+        faults += _segment_faults(folder, info)
+    try:
+        read_journal(folder, version.journal, seal=seal)
+    except IndexMismatch as error:
+        faults.append(_file_fault(version.journal, str(error).split(":")[0]))
+    named = _named(version)
+    faults += [
+        _file_fault(path.name, "the manifest names no such file")
+        for path in sorted(folder.iterdir())
+        if path.name not in named and not path.name.startswith(".")
+    ]
+    if faults:
+        return _given_up(faults, n_files=len(named))
+    _, items, state = read_snapshot(folder, seal=seal, whole=True)
+    digest = items.digest(version.model)
+    if state.get("digest", digest) != digest:
+        faults.append(
+            IndexFault(
+                kind="state",
+                file=version.journal,
+                row=None,
+                study=None,
+                detail="the items are not those that the index says it is of",
+            )
+        )
+    return IndexVerdict(n_items=len(items), n_files=len(named), digest=digest, faults=tuple(faults))
+
+
+def _segment_faults(folder: Path, info: SegmentInfo) -> list[IndexFault]:
+    listed = _arrays(folder / f"{info.file}{LIST}", LIST_SECTIONS)
+    found = _arrays(folder / info.file, SECTIONS)
+    faults = []
+    sound = listed is not None and all(
+        section_digest(listed[name]) == info.sections[name] for name in LIST_SECTIONS
+    )
+    if not sound:
+        faults.append(_file_fault(f"{info.file}{LIST}", "the list of items was changed or lost"))
+    if found is None:
+        return [*faults, _file_fault(info.file, "it is missing, cut short, or no such file")]
+    changed = [name for name in SECTIONS if section_digest(found[name]) != info.sections[name]]
+    if not changed:
+        return faults
+    items = _items(found, info)
+    if items is None or not sound or listed is None:
+        detail = f"sections {', '.join(changed)} were changed"
+        return [*faults, _file_fault(info.file, detail)]
+    named = list(_item_faults(info, items, listed))
+    return [*faults, *(named or [_file_fault(info.file, f"sections {', '.join(changed)} differ")])]
+
+
+def _item_faults(
+    info: SegmentInfo, items: Items, listed: Mapping[str, NDArray[Any]]
+) -> list[IndexFault]:
+    """Which items are not those of the list."""
+    expected = {
+        int(row): leaf.tobytes() for row, leaf in zip(listed["listed"], listed["leaf"], strict=True)
+    }
+    there = {int(row): place for place, row in enumerate(items.row)}
+    digests = [leaf.tobytes() for leaf in leaves(items)]
+    faults = [
+        _item_fault("dropped", info, row, None, "the list has it and the segment has not")
+        for row in expected
+        if row not in there
+    ]
+    faults += [
+        _item_fault("added", info, row, items, "the segment has it and the list has not", place)
+        for row, place in there.items()
+        if row not in expected
+    ]
+    wrong = [row for row in there if row in expected and digests[there[row]] != expected[row]]
+    partner = _swapped(items, wrong[:_PAIRS], there, expected)
+    for row in wrong:
+        if row in partner:
+            detail = f"its code or embedding is that of item {partner[row]}"
+            faults.append(_item_fault("swapped", info, row, items, detail, there[row]))
+        else:
+            detail = "it does not match its digest"
+            faults.append(_item_fault("altered", info, row, items, detail, there[row]))
+    return faults
+
+
+def _swapped(
+    items: Items, wrong: list[int], there: Mapping[int, int], expected: Mapping[int, bytes]
+) -> dict[int, int]:
+    """Item to the item whose content it has now."""
+    found = {}
+    for row in wrong:
+        others = [there[other] for other in wrong if other != row]
+        own = np.full(len(others), there[row])
+        for name in ("packed", "embeddings"):
+            moved = {field: getattr(items, field)[own] for field in Items.__slots__}
+            moved[name] = getattr(items, name)[others]
+            both = {**moved, "packed": items.packed[others], "embeddings": items.embeddings[others]}
+            for arrays in (moved, both):
+                for other, leaf in zip(others, leaves(Items(**arrays)), strict=True):
+                    if leaf.tobytes() == expected[row]:
+                        found[row] = int(items.row[other])
+    return found
+
+
+def _items(arrays: Mapping[str, NDArray[Any]], info: SegmentInfo) -> Items | None:
+    n = len(arrays["row"])
+    sizes = {len(arrays[name]) for name in SECTIONS if name != "codes"}
+    if sizes != {n} or arrays["codes"].size != size_of(n, info.n_bits):
+        return None
+    plain = {name: arrays[name] for name in ("row", "kind", "study", "position", "embeddings")}
+    return Items(packed=unpack(arrays["codes"], n, info.n_bits), **plain)
+
+
+def _arrays(path: Path, names: tuple[str, ...]) -> dict[str, NDArray[Any]] | None:
+    try:
+        found = read_arrays(path)
+    except (OSError, ValueError, KeyError, TypeError, json.JSONDecodeError):
+        return None
+    return found if sorted(found) == sorted(names) else None
+
+
+def _named(version: Version) -> set[str]:
+    named = {MANIFEST, "lock", version.journal, f"{version.journal}{HEAD}"}
+    for info in version.segments:
+        named |= {info.file, f"{info.file}{LIST}"}
+    return named
+
+
+def _given_up(faults: list[IndexFault], *, n_files: int) -> IndexVerdict:
+    return IndexVerdict(n_items=0, n_files=n_files, digest="", faults=tuple(faults))
+
+
+def _file_fault(file: str, detail: str) -> IndexFault:
+    return IndexFault(kind="file", file=file, row=None, study=None, detail=detail)
+
+
+def _item_fault(
+    kind: FaultKind,
+    info: SegmentInfo,
+    row: int,
+    items: Items | None,
+    detail: str,
+    place: int = 0,
+) -> IndexFault:
+    study = None if items is None else int(items.study[place])
+    return IndexFault(kind=kind, file=info.file, row=row, study=study, detail=detail)
