@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
+from caselight.audit.files import LogFiles
+from caselight.audit.log import FOLDER
 from caselight.codes import hamming
 from caselight.config import Config
 from caselight.data.pixels import read_pixels
@@ -51,7 +53,21 @@ class Desk:
 
     @property
     def index(self) -> OpenIndex:
-        return read_index(self.engine.store.home, store=self.engine.store.generation)
+        return read_index(
+            self.engine.store.home,
+            store=self.engine.store.generation,
+            seal=self.engine.recorder.verifier,
+        )
+
+    @property
+    def vectors(self) -> NDArray[np.float32]:
+        """Embeddings of all items."""
+        return self.index.items.vectors(np.arange(len(self.index.items)))
+
+    @property
+    def packed(self) -> NDArray[np.uint8]:
+        """Codes of all items."""
+        return self.index.items.take(np.arange(len(self.index.items))).packed
 
     def patient(self, study_uid: str) -> str:
         found = {s.study_uid: s.patient_key for _, s in self.engine.store.studies()}
@@ -60,7 +76,7 @@ class Desk:
 
 @pytest.fixture(scope="module")
 def desk() -> Iterator[Desk]:
-    model, _ = indexed_model(trained()[1], None)
+    model, _ = indexed_model(trained()[1], None, seal=LogFiles(trained()[1] / FOLDER).verifier())
     with open_engine(
         trained()[1], config=model.config, device=CPU, progress=lambda *_: None
     ) as engine:
@@ -119,9 +135,9 @@ def test_with_a_shortlist_of_everything_the_order_is_that_of_the_cosine(
         query = {"image": save(tmp_path / "q.png", picture(77))}
     index = desk.index
     features, modality = asked(desk, query)
-    cosine = index.embeddings @ desk.model.embed(features, modality).mean[0]
+    cosine = desk.vectors @ desk.model.embed(features, modality).mean[0]
     codes = desk.model.encode_codes(features, modality, 64)
-    distance = hamming(codes, Codes(packed=index.flat.codes.packed, n_bits=64))[0]
+    distance = hamming(codes, Codes(packed=desk.packed, n_bits=64))[0]
     kinds = np.where(index.rows.kind == IMAGE, "image", "report")
     rows = [r for r in np.argsort(-cosine) if target in ("study", kinds[r])]
     studies = dict(desk.engine.store.studies())
@@ -157,7 +173,7 @@ def test_a_short_shortlist_grows_until_there_are_k_groups(desk: Desk) -> None:
     short = desk.ask(text="cedar", k=12, settings=shortlist(1))
     assert len(short.hits) == 12
     assert len({desk.patient(hit.study_uid) for hit in short.hits}) == 12
-    assert short.cost.n_compared > len(desk.index.flat)
+    assert short.cost.n_compared > len(desk.index.items)
 
 
 def test_answers_by_image_hold_every_image_once(desk: Desk) -> None:
@@ -167,7 +183,7 @@ def test_answers_by_image_hold_every_image_once(desk: Desk) -> None:
         assert len(hits) == images
         assert len({(hit.study_uid, hit.image_uid) for hit in hits}) == images
     texts = desk.ask(text="delta", group="image", target="report", k=1000).hits
-    assert len(texts) == len(desk.index.flat) - images
+    assert len(texts) == len(desk.index.items) - images
 
 
 def test_an_answer_has_the_words_of_its_study_and_a_thumbnail(desk: Desk) -> None:
@@ -291,7 +307,7 @@ def test_the_order_of_ingest_decides_nothing(desk: Desk, tmp_path: Path) -> None
     home = tmp_path / "home"
     done("ingest", write_records(other, rows), "--home", home)
     done("index", "build", "--home", home, "--model", first / "trained")
-    model, _ = indexed_model(home, None)
+    model, _ = indexed_model(home, None, seal=LogFiles(home / FOLDER).verifier())
     with open_engine(home, config=model.config, device=CPU, progress=lambda *_: None) as engine:
         reverse = Desk(engine=engine, model=model)
         for query in ({"text": "amber zone"}, {"image": source / "images" / "005-PA.png"}):

@@ -12,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.data import get_testdata_file
 
+from caselight.audit.files import LogFiles
+from caselight.audit.log import FOLDER
 from caselight.codes import unpack_signs
 from caselight.config import Config
 from caselight.data.filters import matches
@@ -32,7 +34,7 @@ ALL = shortlist(1000)
 
 @pytest.fixture(scope="module")
 def desk() -> Iterator[Desk]:
-    model, _ = indexed_model(trained()[1], None)
+    model, _ = indexed_model(trained()[1], None, seal=LogFiles(trained()[1] / FOLDER).verifier())
     with open_engine(
         trained()[1], config=model.config, device=CPU, progress=lambda *_: None
     ) as engine:
@@ -111,11 +113,11 @@ def test_a_study_asks_with_the_mean_of_its_rows(desk: Desk) -> None:
     row = next(row for row, study in desk.engine.store.studies() if study.study_uid == "s004")
     own = np.flatnonzero(index.rows.study == row)
     assert len(own) == 3  # two pictures and a report
-    mean = index.embeddings[own].mean(axis=0)
+    mean = desk.vectors[own].mean(axis=0)
     found = desk.ask(like=("s004",), k=100, group="image", keep_own=True, settings=ALL).hits
-    cosine = index.embeddings @ (mean / np.linalg.norm(mean))
+    cosine = desk.vectors @ (mean / np.linalg.norm(mean))
     assert found[0].score == pytest.approx(float(cosine.max()), abs=1e-5)
-    signs = unpack_signs(Codes(packed=index.flat.codes.packed, n_bits=64))
+    signs = unpack_signs(Codes(packed=desk.packed, n_bits=64))
     code = np.where(signs[own].sum(axis=0) >= 0, 1, -1)
     differ = {int((signs[r] != code).sum()) for r in range(len(signs))}
     assert {hit.hamming for hit in found} <= differ
@@ -302,7 +304,7 @@ def test_a_query_of_several_frames_is_asked_with_their_mean(desk: Desk) -> None:
     settings = Config.from_mapping({"ingest": {"stack_frames": 4}, "search": {"shortlist": 1000}})
     frames = [read_pixels(Path(found), max_pixels=10**6, frame=frame) for frame in (3, 11, 18, 26)]
     features = desk.engine.encode_images(frames).mean(axis=0, keepdims=True)
-    cosine = desk.index.embeddings @ desk.model.embed(features, "image").mean[0]
+    cosine = desk.vectors @ desk.model.embed(features, "image").mean[0]
     hits = desk.ask(image=Path(found), k=1, settings=settings).hits
     assert hits[0].score == pytest.approx(float(cosine.max()), abs=1e-5)
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from caselight.doctor import examine
     from caselight.embed import EmbedReceipt
     from caselight.errors import (
+        AuditError,
         CodeError,
         ConfigError,
         DataError,
@@ -63,6 +64,7 @@ _PLACES = {
     "caselight.doctor": ("examine",),
     "caselight.embed": ("EmbedReceipt",),
     "caselight.errors": (
+        "AuditError",
         "CodeError",
         "ConfigError",
         "DataError",
@@ -98,6 +100,7 @@ _FOUND["write_demo_archive"] = ("caselight.data.phantoms.archive", "write_archiv
 
 __all__ = [
     "DATASETS",
+    "AuditError",
     "CodeError",
     "Codes",
     "Config",

@@ -8,9 +8,9 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from caselight.merkle import leaf_digest
 from caselight.audit.record import EVENTS, NO_RECORD, Entry, make_line, read_line, split_line
 from caselight.errors import AuditError
+from caselight.merkle import leaf_digest
 
 AT = datetime(2026, 11, 23, 19, 54, 34, 567_890, tzinfo=UTC)
 payloads = st.dictionaries(

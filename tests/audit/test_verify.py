@@ -8,11 +8,11 @@ import pytest
 
 from caselight.audit.files import LogFiles
 from caselight.audit.log import open_log
-from caselight.merkle import leaf_digest
 from caselight.audit.notes import Checkpoint
 from caselight.audit.record import NO_RECORD, Entry, make_line, read_line
 from caselight.audit.verify import Verdict, verify_log, verify_text
 from caselight.errors import AuditError
+from caselight.merkle import leaf_digest
 from tests.audit.logs import clock, entry, folder, log_of
 
 N = 12

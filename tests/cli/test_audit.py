@@ -9,9 +9,9 @@ import pytest
 
 from caselight.audit import log as log_module
 from caselight.audit.digests import patient_digest
-from caselight.merkle import leaf_digest, root_of
 from caselight.audit.record import EVENTS
 from caselight.data.store import open_store
+from caselight.merkle import leaf_digest, root_of
 from caselight.recording import Recorder
 from tests.docs.pages import ROOT
 from tests.homes import archive, done, door, trained, trained_copy
@@ -122,7 +122,8 @@ def test_no_answer_leaves_without_its_record(
         patched.setattr(log_module.os, "fdatasync", full)
         answer = door(*args[request_])
     assert answer.status == 1
-    assert answer.refusal[0] == "audit.not_written"
+    # The index is the first to be told, and says it in its own words.
+    assert answer.refusal[0] == ("store.disk_full" if request_ == "index" else "audit.not_written")
     assert answer.out == ""
     assert events(home) == before
     with open_store(home) as store:

@@ -99,26 +99,32 @@ def flip(path: Path) -> None:
     path.write_bytes(bytes(data))
 
 
+def segment(home: Path) -> Path:
+    """The file with the codes and embeddings of the index."""
+    return next(path for path in home.glob("index/*/segment-*") if path.suffix != ".items")
+
+
 def flipped_index(home: Path) -> None:
-    flip(next(home.glob("index/*/index.safetensors")))
+    flip(segment(home))
 
 
 def cut_index(home: Path) -> None:
-    path = next(home.glob("index/*/index.safetensors"))
+    path = segment(home)
     path.write_bytes(path.read_bytes()[:100])
 
 
 def index_without_arrays(home: Path) -> None:
-    next(home.glob("index/*/index.safetensors")).unlink()
+    segment(home).unlink()
 
 
 def broken_manifest(home: Path) -> None:
-    next(home.glob("index/*/manifest.json")).write_text('{"model": ')
+    next(home.glob("index/*/manifest")).write_text('{"model": ')
 
 
 def _with_manifest(home: Path, **changed: Any) -> None:
-    path = next(home.glob("index/*/manifest.json"))
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changed}))
+    path = next(home.glob("index/*/manifest"))
+    body, signature = path.read_text("utf-8").split("\n\n")
+    path.write_text(f"{json.dumps({**json.loads(body), **changed})}\n\n{signature}", "utf-8")
 
 
 def manifest_of_other_bits(home: Path) -> None:
@@ -225,7 +231,7 @@ def test_a_damaged_model_is_mended_by_building_the_index(
 def test_pictures_that_are_lost_are_told(tmp_path: Path) -> None:
     home = trained_copy(tmp_path)
     lost_pictures(home)
-    answer = door(*named(BUILD, home))
+    answer = door(*named(BUILD, home), "--fresh")
     refused(answer, code="store.damaged", status=1, says="ingest the archive again")
 
 

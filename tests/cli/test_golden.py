@@ -28,6 +28,8 @@ COMMANDS = (
     ("export",),
     ("index",),
     ("index", "build"),
+    ("index", "compact"),
+    ("index", "verify"),
     ("ingest",),
     ("search",),
     ("train",),

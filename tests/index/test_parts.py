@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from caselight.codes import pack_signs, sign_bits
 from caselight.composing import Asked, unit
 from caselight.index.composed import code_parts, study_reading
-from caselight.index.flat import FlatIndex
 from caselight.index.manifest import IMAGE, REPORT, IndexManifest, OpenIndex, Rows
 from caselight.index.parts import CodePart, Found, Part, WordPart, search_parts
+from caselight.index.segments import Items
+from caselight.index.snapshot import Snapshot, in_memory
 
 BITS, DIM = 32, 6
 
@@ -22,6 +24,10 @@ class Setting:
     index: OpenIndex
     rng: np.random.Generator
 
+    @property
+    def vectors(self) -> NDArray[np.float32]:
+        return self.index.items.vectors(np.arange(len(self.index.items)))
+
     def asked(self) -> Asked:
         return Asked(
             vector=unit(self.rng.standard_normal(DIM).astype(np.float32)),
@@ -29,7 +35,7 @@ class Setting:
         )
 
     def words(self, weight: float = 1.0) -> WordPart:
-        n = len(self.index.flat)
+        n = len(self.index.items)
         return WordPart(
             name="words",
             scores=self.rng.integers(0, 3, n).astype(np.float64),
@@ -46,8 +52,6 @@ def setting(seed: int, n: int = 14) -> Setting:
     vectors = rng.standard_normal((n, DIM)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     codes = pack_signs(sign_bits(rng.standard_normal((n, BITS))))
-    flat = FlatIndex(BITS)
-    flat.add(np.arange(n, dtype=np.int64), codes)
     kind = np.array([IMAGE, REPORT] * n, dtype=np.uint8)[:n]
     manifest = IndexManifest(
         model="m", store="s", n_bits=BITS, n_images=n // 2, n_reports=n // 2, digest="d"
@@ -57,13 +61,22 @@ def setting(seed: int, n: int = 14) -> Setting:
         study=np.arange(n, dtype=np.int64) // 2,
         position=np.zeros(n, dtype=np.int64),
     )
-    return Setting(
-        index=OpenIndex(manifest=manifest, flat=flat, embeddings=vectors, rows=rows), rng=rng
+    items = in_memory(
+        Items(
+            row=np.arange(n, dtype=np.int64),
+            kind=rows.kind,
+            study=rows.study,
+            position=rows.position,
+            packed=codes.packed,
+            embeddings=vectors.astype(np.float16),
+        )
     )
+    snapshot = Snapshot((items,), BITS, DIM)
+    return Setting(index=OpenIndex(manifest=manifest, items=snapshot, rows=rows), rng=rng)
 
 
 def everything(s: Setting, parts: list[Part], k: int, shortlist: int = 1000) -> list[Found]:
-    allowed = np.ones(len(s.index.flat), dtype=np.bool_)
+    allowed = np.ones(len(s.index.items), dtype=np.bool_)
     found, _ = search_parts(
         s.index, parts, allowed=allowed, groups=s.groups(), k=k, shortlist=shortlist
     )
@@ -73,12 +86,12 @@ def everything(s: Setting, parts: list[Part], k: int, shortlist: int = 1000) -> 
 def alone(s: Setting, part: Part) -> dict[int, tuple[int, float]]:
     """Group to the rank and score it has by one part, slowly."""
     if isinstance(part, WordPart):
-        rows = [r for r in range(len(s.index.flat)) if part.scores[r] > 0]
+        rows = [r for r in range(len(s.index.items)) if part.scores[r] > 0]
         rows.sort(key=lambda r: (-part.scores[r], part.ties[r]))
         score = part.scores
     else:
-        score = (s.index.embeddings @ part.asked.vector).astype(np.float64)
-        rows = sorted(range(len(s.index.flat)), key=lambda r: -score[r])
+        score = (s.vectors @ part.asked.vector).astype(np.float64)
+        rows = sorted(range(len(s.index.items)), key=lambda r: -score[r])
     out: dict[int, tuple[int, float]] = {}
     for row in rows:
         out.setdefault(s.groups()[row], (len(out) + 1, float(score[row])))
@@ -140,7 +153,7 @@ def test_a_short_shortlist_still_finds_k_groups(seed: int, shortlist: int) -> No
 @given(st.integers(0, 10**6))
 def test_only_allowed_rows_answer(seed: int) -> None:
     s = setting(seed)
-    allowed = s.rng.uniform(size=len(s.index.flat)) < 0.4
+    allowed = s.rng.uniform(size=len(s.index.items)) < 0.4
     allowed[0] = True
     for part in (CodePart(name="codes", asked=s.asked()), s.words()):
         for parts in ([part], [part, CodePart(name="more", asked=s.asked())]):
@@ -167,7 +180,7 @@ def test_equal_words_stand_in_the_order_of_ties() -> None:
 def test_a_study_is_read_from_its_pictures_and_its_texts() -> None:
     s = setting(5)
     reading = study_reading(s.index, 2)
-    assert reading.vector == pytest.approx(unit(s.index.embeddings[[4, 5]].mean(axis=0)), abs=1e-6)
+    assert reading.vector == pytest.approx(unit(s.vectors[[4, 5]].mean(axis=0)), abs=1e-6)
 
 
 def test_the_parts_of_a_query_are_named_after_what_asks() -> None:

@@ -81,8 +81,10 @@ class Verifier:
         body, empty, signatures = note.rpartition("\n\n")
         body += "\n"
         prefix = f"— {self.name} "
-        for line in signatures.splitlines():
-            if empty and line.startswith(prefix) and self._signed(body, line[len(prefix) :]):
+        lines = signatures.split("\n")
+        whole = empty and lines.pop() == "" and all(line.startswith("— ") for line in lines)
+        for line in lines:
+            if whole and line.startswith(prefix) and self._signed(body, line[len(prefix) :]):
                 return body
         raise AuditError(
             f"a note is not signed by {self.text}; it was changed, or belongs to another log",

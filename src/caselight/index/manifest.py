@@ -122,7 +122,7 @@ def current_folder(home: Path) -> Path:
     except UnicodeDecodeError:
         name = ""
     folder = home / "index" / name
-    if not name or folder.parent != home / "index" or not folder.is_dir():
+    if name in ("", "..") or Path(name).name != name or not folder.is_dir():
         raise damaged(f"{pointer} names no index")
     return folder
 
@@ -173,9 +173,10 @@ def read_version(folder: Path, *, seal: Opens) -> Version:
         )
     try:
         said: dict[str, Any] = json.loads(seal.open((folder / MANIFEST).read_text("utf-8")))
-    except (OSError, ValueError, Error):
+        newer = said["format"] > FORMAT
+    except (OSError, ValueError, KeyError, TypeError, Error):
         raise damaged(f"{folder.name}/{MANIFEST} is missing, or was changed") from None
-    if said["format"] > FORMAT:
+    if newer:
         raise IndexMismatch(
             f"the index is of format {said['format']}, and this Caselight reads {FORMAT}; upgrade "
             "Caselight, or build the index again with `caselight index build --fresh`",
@@ -253,6 +254,9 @@ def apply_frame(
         parts = [*parts, in_memory(Items(**{name: frame[name] for name in Items.__slots__}))]
     if "state" in frame:
         state = json.loads(frame["state"].tobytes())
+    else:
+        # What was said of all items is no longer true.
+        state = {name: said for name, said in state.items() if name != "digest"}
     return parts, state
 
 
@@ -294,7 +298,7 @@ def open_index(folder: Path, *, seal: Opens) -> OpenIndex:
             n_bits=version.n_bits,
             n_images=int((kind == IMAGE).sum()),
             n_reports=int((kind == REPORT).sum()),
-            digest=state.get("digest", ""),
+            digest=state.get("digest") or items.digest(version.model),
         ),
         items=items,
         rows=Rows(kind=kind, study=items.column("study"), position=items.column("position")),
