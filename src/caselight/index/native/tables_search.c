@@ -9,6 +9,8 @@
 #include "topk.h"
 
 #define CHUNK 256     /* probes in flight: their starts fit the first-level cache */
+#define LINES_AHEAD 48
+#define LONGEST_RUN 64
 #define EXPLORE 0.06  /* of the scan, spent before finishing is foreseen to be cheaper than it */
 #define PROMISE 0.5   /* of the scan: foreseen costs above it are not worth the risk */
 #define OVERRUN 1.5   /* times the promise; the true cost of a step is known before it is paid */
@@ -17,46 +19,51 @@
 #define HAS_POPCNT_TARGET 1
 #endif
 
+/* How far the tables have been widened. */
+typedef struct {
+    int32_t radius;               /* every row within it was looked at */
+    int32_t done[CL_TABLES_MAX];  /* the radius of each table, -1 at first */
+    double probes[CL_TABLES_MAX]; /* that the next step of each table takes: a binomial */
+} reach;
+
 typedef struct {
     const cl_tables *t;
     cl_topk top;
     const uint8_t *allowed;
     const cl_prices *prices;
     cl_tables_work *work;
-    int32_t done[CL_TABLES_MAX];           /* radius of each table so far, -1 at first */
-    double seen[CL_TABLES_MAX];            /* candidates a probe, as counted or as the mean */
+    reach at;
+    double seen[CL_TABLES_MAX]; /* candidates a probe: counted at the last step, the mean at first */
     uint64_t query[CL_TABLES_MAX_WORDS];
 } search;
 
-static double binomial(int32_t n, int32_t k) {
-    double product = 1;
-    for (int32_t i = 1; i <= k; i++) product *= (double)(n - k + i) / i;
-    return product;
-}
-
 /* The cheapest table to widen, and its cost; -1 when one table has been read whole. */
-static int32_t next_step(const search *s, const int32_t *done, double *cost) {
+static int32_t next_step(const search *s, const reach *at, double *cost) {
     int32_t best = -1;
     *cost = 0;
     for (int32_t i = 0; i < s->t->m; i++) {
-        int32_t bits = s->t->table[i].bits;
-        if (done[i] >= bits) return -1;
-        double probes = binomial(bits, done[i] + 1);
-        double step = probes * (s->prices->probe + s->seen[i] * s->prices->candidate);
+        if (at->done[i] >= s->t->table[i].bits) return -1;
+        double step = at->probes[i] * (s->prices->probe + s->seen[i] * s->prices->candidate);
         if (best < 0 || step < *cost) best = i, *cost = step;
     }
     return best;
 }
 
+/* Note that a table has been widened by one bit. */
+static void step(const search *s, reach *at, int32_t table) {
+    int32_t bits = s->t->table[table].bits, radius = ++at->done[table];
+    at->probes[table] *= (double)(bits - radius) / (radius + 1);
+    at->radius = radius == bits ? s->t->n_bits : at->radius + 1; /* every value: every row */
+}
+
 /* What it costs from here until every row within `radius` was looked at; stops counting at most. */
 static double foresee(const search *s, int32_t radius, double most) {
-    int32_t done[CL_TABLES_MAX], reached = s->work->radius;
+    reach at = s->at;
     double sum = 0, cost;
-    memcpy(done, s->done, sizeof done);
-    while (reached < radius && sum <= most) {
-        int32_t i = next_step(s, done, &cost);
-        if (i < 0) break;
-        done[i]++, reached++;
+    while (at.radius < radius && sum <= most) {
+        int32_t table = next_step(s, &at, &cost);
+        if (table < 0) break;
+        step(s, &at, table);
         sum += cost;
     }
     return sum;
@@ -69,7 +76,7 @@ static inline int found_before(const search *s, const uint64_t *code, int32_t ta
         const cl_table *other = &s->t->table[i];
         uint32_t differ = cl_substring(code, other->first, other->bits) ^
                           cl_substring(s->query, other->first, other->bits);
-        if (__builtin_popcount(differ) <= s->done[i]) return 1;
+        if (__builtin_popcount(differ) <= s->at.done[i]) return 1;
     }
     return 0;
 }
@@ -89,12 +96,26 @@ static inline __attribute__((always_inline)) int32_t distance_of(const uint64_t 
     return distance;
 }
 
+/* Cache lines of a run of codes that are fetched ahead. */
+static inline int64_t run_lines(uint32_t from, uint32_t to, int32_t w) {
+    int64_t lines = ((int64_t)(to - from) * w + 14) / 8;
+    return lines < LONGEST_RUN ? lines : LONGEST_RUN;
+}
+
 /* Look at the rows from[i]..to[i]-1 of a table. `w` is a constant where this is inlined. */
 static inline __attribute__((always_inline)) void look_beside(search *s, int32_t table, int32_t n,
                                                               const uint32_t *from,
                                                               const uint32_t *to, int32_t w) {
     const cl_table *at = &s->t->table[table];
-    for (int32_t i = 0; i < n; i++) {
+    int64_t flying = 0; /* lines on their way; of a long run the processor itself fetches the rest */
+    for (int32_t i = 0, ahead = 0; i < n; i++) {
+        while (ahead < n && flying < LINES_AHEAD) {
+            const char *line = (const char *)(at->codes + (int64_t)from[ahead] * w);
+            int64_t lines = run_lines(from[ahead], to[ahead], w);
+            for (int64_t l = 0; l < lines; l++) __builtin_prefetch(line + 64 * l);
+            flying += lines, ahead++;
+        }
+        flying -= run_lines(from[i], to[i], w);
         const uint64_t *code = at->codes + (int64_t)from[i] * w;
         for (uint32_t p = from[i]; p < to[i]; p++, code += w) {
             int32_t distance = distance_of(code, s->query, w);
@@ -169,7 +190,7 @@ static look_function *choose_look(void) {
 /* Widen one table by one bit. Returns 0, or -1 once more than `most` would have been spent. */
 static int widen(search *s, int32_t table, double most, look_function *look) {
     const cl_table *at = &s->t->table[table];
-    int32_t radius = s->done[table] + 1, w = s->t->n_words;
+    int32_t radius = s->at.done[table] + 1;
     uint32_t base = cl_substring(s->query, at->first, at->bits);
     uint64_t end = 1ULL << at->bits, mask = (1ULL << radius) - 1;
     uint32_t value[CHUNK], from[CHUNK], to[CHUNK];
@@ -192,14 +213,7 @@ static int widen(search *s, int32_t table, double most, look_function *look) {
             if (first >= last || last > s->t->n) continue; /* empty, or a damaged buffer */
             from[found] = first, to[found++] = last;
             rows += last - first;
-            if (s->t->beside) {
-                const uint64_t *code = at->codes + (int64_t)first * w;
-                __builtin_prefetch(code);
-                __builtin_prefetch(at->codes + (int64_t)last * w - 1);
-                __builtin_prefetch(code + 8);
-            } else {
-                __builtin_prefetch(at->rows + first);
-            }
+            if (!s->t->beside) __builtin_prefetch(at->rows + first);
         }
         probes += n;
         s->work->probes += n;
@@ -210,10 +224,8 @@ static int widen(search *s, int32_t table, double most, look_function *look) {
         s->work->spent += (double)rows * s->prices->candidate;
         look(s, table, found, from, to);
     }
-    s->done[table] = radius;
     s->seen[table] = (double)candidates / (double)probes;
-    s->work->radius++;
-    if (radius == at->bits) s->work->radius = s->t->n_bits; /* every value: every row */
+    step(s, &s->at, table);
     return 0;
 }
 
@@ -221,9 +233,9 @@ static int widen(search *s, int32_t table, double most, look_function *look) {
 static int widen_all(search *s, int32_t max_radius, look_function *look) {
     double free_of_promise = EXPLORE * s->prices->scan, most = free_of_promise, cost;
     for (;;) {
-        int32_t full = s->top.at_most >= s->top.k, reached = s->work->radius;
+        int32_t full = s->top.at_most >= s->top.k, reached = s->at.radius;
         if (reached >= s->top.kth || (full && reached >= max_radius)) return 0;
-        int32_t table = next_step(s, s->done, &cost);
+        int32_t table = next_step(s, &s->at, &cost);
         if (table < 0) return 0;
         if (s->work->spent + cost > free_of_promise) {
             int32_t needed = s->top.kth < max_radius ? s->top.kth : max_radius;
@@ -243,12 +255,13 @@ int64_t cl_tables_search(const cl_tables *tables, const uint8_t *query, int64_t 
                          cl_tables_work *work) {
     search s = {.t = tables, .allowed = allowed, .prices = prices, .work = work};
     memset(work, 0, sizeof *work);
-    work->radius = -1;
+    s.at.radius = -1;
     if (cl_topk_init(&s.top, k, tables->n_bits)) return -1;
     if (within < s.top.kth) s.top.kth = within;
     memcpy(s.query, query, (size_t)(tables->n_bits / 8));
     for (int32_t i = 0; i < tables->m; i++) {
-        s.done[i] = -1;
+        s.at.done[i] = -1;
+        s.at.probes[i] = 1;
         s.seen[i] = (double)tables->n / (double)(1LL << tables->table[i].bits);
     }
     int64_t found = 0;
@@ -256,6 +269,7 @@ int64_t cl_tables_search(const cl_tables *tables, const uint8_t *query, int64_t 
         work->fell_back = 1;
     else
         found = cl_topk_finish(&s.top, distance, row);
+    work->radius = s.at.radius;
     work->within = s.top.kth;
     cl_topk_free(&s.top);
     return found;
