@@ -1,0 +1,220 @@
+"""Multi-index hashing: look up the rows near a query instead of reading every code.
+
+Exact like the flat index, and with the same answers in the same order. Source: Norouzi, Punjani
+and Fleet, CVPR 2012; see `native/tables.h` and decision 0030.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from caselight.index.flat import FlatIndex
+from caselight.index.prices import prices
+from caselight.index.substrings import Found, SubstringTables, available
+from caselight.types import BoolArray, Candidates, Codes
+
+STALE = 1 / 8
+"""Rows added or removed since the tables were built, as a share, that has them built again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What a search cost, summed over its queries."""
+
+    n_scanned: int = 0
+    """Distances that scans computed, of recent rows and of queries the tables gave up."""
+    n_probes: int = 0
+    n_candidates: int = 0
+    """Distances to rows that the tables named."""
+    radius: int | None = None
+    """Every row within it was looked at, the least of the queries the tables answered."""
+    n_fell_back: int = 0
+    """Queries that the tables gave up because the scan was foreseen to be cheaper."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Built:
+    """Tables and what has changed since they were built."""
+
+    tables: SubstringTables
+    rows: NDArray[np.int64]
+    """Rows the tables know, in order."""
+    alive: BoolArray
+    """Which of them were never removed: a row may have come back with another code."""
+    place: NDArray[np.int64] | None
+    """Where each row held now is in the tables, -1 for a recent one; None when all are as built."""
+    recent: NDArray[np.int64]
+    """Places, among the rows held now, of those the tables do not know."""
+
+
+class MultiIndex:
+    """A flat index with tables over it, built at the first search and again when out of date."""
+
+    def __init__(
+        self,
+        n_bits: int,
+        *,
+        m: int | None = None,
+        beside: bool | None = None,
+        max_radius: int | None = None,
+    ) -> None:
+        """Hold no codes yet.
+
+        Args:
+            n_bits: width of the codes.
+            m: tables; None chooses by size, see `substrings.default_tables`.
+            beside: whether codes lie beside their rows; None chooses by width.
+            max_radius: None answers exactly. Else rows within it are surely found, and nearer ones
+                beyond it may be missing: 0..n_bits, higher finds more.
+        """
+        self.n_bits = n_bits
+        self.max_radius = max_radius
+        self._m, self._beside = m, beside
+        self._flat = FlatIndex(n_bits)
+        self._built: _Built | None = None
+
+    def __len__(self) -> int:
+        return len(self._flat)
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """All rows, i64[N], in order."""
+        return self._flat.rows
+
+    @property
+    def codes(self) -> Codes:
+        """All codes, in order of row."""
+        return self._flat.codes
+
+    def add(self, rows: NDArray[np.int64], codes: Codes) -> None:
+        """Add codes under rows, i64[N]; raises as `FlatIndex.add` does."""
+        self._flat.add(rows, codes)
+        self._refresh()
+
+    def remove(self, rows: NDArray[np.int64]) -> None:
+        """Take rows out; rows that are not there are passed over."""
+        self._flat.remove(rows)
+        if self._built is not None:
+            self._built.alive[np.isin(self._built.rows, rows)] = False
+        self._refresh()
+
+    def search(self, codes: Codes, *, k: int, allowed: BoolArray | None = None) -> Candidates:
+        """Find the k nearest rows of each query code; see `FlatIndex.search`.
+
+        With `max_radius` set nearer rows may be missing; rows, distances and order stay true.
+        """
+        return self.look_up(codes, k=k, allowed=allowed)[0]
+
+    def scan(
+        self, codes: Codes, *, k: int, allowed: BoolArray | None = None
+    ) -> tuple[Candidates, Work]:
+        """Answer without the tables."""
+        found = self._flat.search(codes, k=k, allowed=allowed)
+        return found, Work(n_scanned=found.n_compared)
+
+    def look_up(
+        self, codes: Codes, *, k: int, allowed: BoolArray | None = None
+    ) -> tuple[Candidates, Work]:
+        """Answer with the tables and say what it cost; scans where there is no extension."""
+        n_allowed = len(self) if allowed is None else int(np.count_nonzero(allowed))
+        k = min(k, n_allowed)
+        if not available() or k < 1 or len(codes) == 0 or codes.n_bits != self.n_bits:
+            return self.scan(codes, k=k, allowed=allowed)
+        built = self._open()
+        in_tables = _bitmap(built, allowed)
+        n_known = n_allowed - (
+            len(built.recent) if allowed is None else int(np.count_nonzero(allowed[built.recent]))
+        )
+        if n_known < k:
+            return self.scan(codes, k=k, allowed=allowed)
+        found = built.tables.search(
+            codes,
+            k=k,
+            prices=prices(
+                built.tables.n,
+                self.n_bits,
+                beside=built.tables.beside,
+                n_allowed=None if in_tables is None else n_known,
+            ),
+            allowed=in_tables,
+            max_radius=self.max_radius,
+        )
+        return self._finish(codes, k, allowed, built, found)
+
+    def digest(self) -> str:
+        """SHA-256 over rows and codes: that of the flat index, whatever tables there are."""
+        return self._flat.digest()
+
+    def _finish(
+        self,
+        codes: Codes,
+        k: int,
+        allowed: BoolArray | None,
+        built: _Built,
+        found: Found,
+    ) -> tuple[Candidates, Work]:
+        """Join what the tables found with the recent rows, and scan for what they gave up."""
+        rows, distance = built.rows[found.rows], found.distance
+        n_scanned = 0
+        recent = built.recent if allowed is None else built.recent[allowed[built.recent]]
+        if len(recent):
+            only = np.zeros(len(self), dtype=np.bool_)
+            only[recent] = True
+            late = self._flat.search(codes, k=k, allowed=only)
+            n_scanned += late.n_compared
+            rows = np.concatenate([rows, late.rows], axis=1)
+            distance = np.concatenate([distance, late.distance], axis=1)
+            order = np.lexsort((rows, distance), axis=1)[:, :k]
+            rows = np.take_along_axis(rows, order, axis=1)
+            distance = np.take_along_axis(distance, order, axis=1)
+        left = np.flatnonzero(~found.answered)
+        if len(left):
+            rest = Codes(packed=codes.packed[left], n_bits=codes.n_bits)
+            scanned = self._flat.search(rest, k=k, allowed=allowed)
+            n_scanned += scanned.n_compared
+            rows[left], distance[left] = scanned.rows, scanned.distance
+        answered = found.radius[found.answered]
+        work = Work(
+            n_scanned=n_scanned,
+            n_probes=found.probes,
+            n_candidates=found.candidates,
+            radius=int(answered.min()) if len(answered) else None,
+            n_fell_back=len(left),
+        )
+        n_compared = n_scanned + found.candidates
+        return Candidates(rows=rows, distance=distance, n_compared=n_compared), work
+
+    def _open(self) -> _Built:
+        if self._built is None:
+            self._built = _Built(
+                SubstringTables.build(self._flat.codes, m=self._m, beside=self._beside),
+                self._flat.rows,
+                np.ones(len(self), dtype=np.bool_),
+                None,
+                np.zeros(0, dtype=np.int64),
+            )
+        return self._built
+
+    def _refresh(self) -> None:
+        """After a change: note where the rows are in the tables, or drop tables out of date."""
+        if self._built is None:
+            return
+        known, alive = self._built.rows, self._built.alive
+        place = np.minimum(np.searchsorted(known, self.rows), len(known) - 1)
+        place[(known[place] != self.rows) | ~alive[place]] = -1
+        recent = np.flatnonzero(place < 0)
+        if len(recent) + np.count_nonzero(~alive) > STALE * len(known):
+            self._built = None
+        else:
+            self._built = _Built(self._built.tables, known, alive, place, recent)
+
+
+def _bitmap(built: _Built, allowed: BoolArray | None) -> NDArray[np.uint8] | None:
+    """Rows that may be answered, one bit for each row of the tables; None is all of them."""
+    if built.place is None:
+        return None if allowed is None else np.packbits(allowed, bitorder="little")
+    place = built.place if allowed is None else built.place[allowed]
+    known = np.zeros(len(built.rows), dtype=np.bool_)
+    known[place[place >= 0]] = True
+    return np.packbits(known, bitorder="little")
