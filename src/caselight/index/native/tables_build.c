@@ -5,7 +5,8 @@
 #include <string.h>
 
 #define VERSION 1
-#define AHEAD 32 /* rows looked ahead: their writes go everywhere, so they are fetched first */
+#define PART_BITS 8
+#define AHEAD 32 /* codes fetched early: they are read from all over */
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "the tables are little-endian: leave the extension out on this machine"
@@ -89,34 +90,49 @@ int cl_tables_check(const cl_tables *t) {
     return 0;
 }
 
-/* Sort rows by value, keeping their order, and put each code beside its row. */
+/* Sort rows by value, keeping their order, and put each code beside its row. In two passes, by the
+ * highest bits and then by the others, so that every pass writes to few places at a time.
+ * `pairs` has room for n, `next` for 2^(CL_TABLES_MAX_BITS - PART_BITS).
+ */
 static void fill(const cl_tables *t, const cl_table *table, const uint64_t *codes,
-                 uint32_t *values, uint32_t *next) {
+                 uint64_t *pairs, uint32_t *next) {
     uint32_t *starts = (uint32_t *)table->starts, *rows = (uint32_t *)table->rows;
     uint64_t *beside = (uint64_t *)table->codes;
-    int64_t n = t->n, w = t->n_words, n_values = 1LL << table->bits;
-    memset(next, 0, 4 * (size_t)n_values);
+    int64_t n = t->n, w = t->n_words, ends[1 << PART_BITS] = {0}, from = 0;
+    int32_t shift = table->bits > PART_BITS ? table->bits - PART_BITS : 0;
+    int32_t n_parts = 1 << (table->bits - shift);
+
     for (int64_t i = 0; i < n; i++)
-        next[values[i] = cl_substring(codes + i * w, table->first, table->bits)]++;
-    uint32_t sum = 0;
-    for (int64_t value = 0; value < n_values; value++) {
-        uint32_t count = next[value];
-        starts[value] = next[value] = sum;
-        sum += count;
+        ends[cl_substring(codes + i * w, table->first, table->bits) >> shift]++;
+    for (int32_t part = 0; part < n_parts; part++) {
+        int64_t count = ends[part];
+        ends[part] = from, from += count;
     }
-    starts[n_values] = sum;
     for (int64_t i = 0; i < n; i++) {
-        if (i + 2 * AHEAD < n) __builtin_prefetch(next + values[i + 2 * AHEAD], 1);
-        if (i + AHEAD < n) {
-            uint32_t soon = next[values[i + AHEAD]];
-            __builtin_prefetch(rows + soon, 1);
-            if (beside) __builtin_prefetch(beside + soon * w, 1);
-        }
-        uint32_t at = next[values[i]]++;
-        rows[at] = (uint32_t)i;
-        if (beside)
-            for (int64_t word = 0; word < w; word++) beside[at * w + word] = codes[i * w + word];
+        uint64_t value = cl_substring(codes + i * w, table->first, table->bits);
+        pairs[ends[value >> shift]++] = value << 32 | (uint64_t)i;
     }
+    from = 0;
+    for (int32_t part = 0; part < n_parts; part++) {
+        int64_t n_values = 1LL << shift, end = ends[part];
+        uint32_t *part_starts = starts + ((int64_t)part << shift), sum = (uint32_t)from;
+        memset(next, 0, 4 * (size_t)n_values);
+        for (int64_t i = from; i < end; i++) next[pairs[i] >> 32 & (n_values - 1)]++;
+        for (int64_t value = 0; value < n_values; value++) {
+            uint32_t count = next[value];
+            part_starts[value] = next[value] = sum;
+            sum += count;
+        }
+        for (int64_t i = from; i < end; i++)
+            rows[next[pairs[i] >> 32 & (n_values - 1)]++] = (uint32_t)pairs[i];
+        for (int64_t i = from; beside && i < end; i++) {
+            if (i + AHEAD < end) __builtin_prefetch(codes + rows[i + AHEAD] * w);
+            for (int64_t word = 0; word < w; word++)
+                beside[i * w + word] = codes[rows[i] * w + word];
+        }
+        from = end;
+    }
+    starts[1LL << table->bits] = (uint32_t)n;
 }
 
 int cl_tables_build(const uint8_t *codes, int64_t n, int32_t n_bits, int32_t m, int32_t beside,
@@ -129,18 +145,18 @@ int cl_tables_build(const uint8_t *codes, int64_t n, int32_t n_bits, int32_t m, 
     memcpy(buffer, &header, sizeof header);
 
     uint64_t *words = beside ? malloc((size_t)(stride * n) + 8) : (uint64_t *)t.codes;
-    uint32_t *values = malloc(4 * (size_t)n + 4);
-    uint32_t *next = malloc(4 * ((size_t)1 << t.table[0].bits));
-    int failed = !words || !values || !next;
+    uint64_t *pairs = malloc(8 * (size_t)n + 8);
+    uint32_t *next = malloc(4 << (CL_TABLES_MAX_BITS - PART_BITS));
+    int failed = !words || !pairs || !next;
     if (!failed) {
         for (int64_t i = 0; i < n; i++) {
             words[(i + 1) * t.n_words - 1] = 0; /* the padding, before the bytes */
             memcpy((uint8_t *)words + i * stride, codes + i * n_bytes, (size_t)n_bytes);
         }
-        for (int32_t i = 0; i < m; i++) fill(&t, &t.table[i], words, values, next);
+        for (int32_t i = 0; i < m; i++) fill(&t, &t.table[i], words, pairs, next);
     }
     free(next);
-    free(values);
+    free(pairs);
     if (beside) free(words);
     return failed ? -1 : 0;
 }
