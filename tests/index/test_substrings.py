@@ -198,7 +198,7 @@ def test_a_capped_radius_answers_truly_and_finds_more_the_further_it_goes() -> N
             sure = np.sort(distance[distance <= max_radius])[:10]
             assert np.array_equal(found.distance[query][: len(sure)], sure)
         recalls.append((found.distance <= kth[:, None]).mean())
-        candidates.append(found.candidates)
+        candidates.append(found.candidates.sum())
     assert recalls == sorted(recalls)
     assert candidates == sorted(candidates)
     assert recalls[2] > 0.9
@@ -216,7 +216,7 @@ def test_uniform_codes_and_far_neighbours_are_left_to_the_scan_before_much_is_sp
         found = tables.search(asked, k=10, prices=price)
         assert not found.answered.any()
         spent = found.probes * price.probe + found.candidates * price.candidate
-        assert spent < 0.1 * price.scan * len(asked)
+        assert (spent < 0.1 * price.scan).all()
         kth = np.sort(hamming(asked, codes), axis=1)[:, 9]
         assert (found.within >= kth).all()
 
@@ -227,7 +227,7 @@ def test_equal_codes_are_left_to_the_scan_before_they_are_compared() -> None:
     tables = SubstringTables.build(codes)
     found = tables.search(asked, k=10, prices=prices(50_000, 128, beside=tables.beside))
     assert not found.answered.any()
-    assert found.candidates == 0
+    assert not found.candidates.any()
 
 
 def test_clustered_codes_are_answered_by_the_tables() -> None:
@@ -237,7 +237,7 @@ def test_clustered_codes_are_answered_by_the_tables() -> None:
     tables = SubstringTables.build(codes)
     found = tables.search(asked, k=5, prices=prices(200_000, 128, beside=tables.beside))
     assert found.answered.mean() > 0.8
-    assert found.candidates < 200_000
+    assert found.candidates.max() < 20_000
     expected = nearest(codes, asked, 5, np.ones(len(codes), dtype=np.bool_))
     for query in np.flatnonzero(found.answered):
         pairs = zip(found.distance[query].tolist(), found.rows[query].tolist(), strict=True)

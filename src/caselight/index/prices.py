@@ -5,6 +5,7 @@ busy the machine is. They were measured once, on the machine of decision 0030.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from caselight.index.substrings import Prices
@@ -35,6 +36,7 @@ class Choice:
     reason: str
 
 
+@lru_cache
 def prices(n: int, n_bits: int, *, beside: bool, n_allowed: int | None = None) -> Prices:
     """Price a search of n codes.
 

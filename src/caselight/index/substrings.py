@@ -74,20 +74,42 @@ class Found:
     """What the tables answer, and what it cost them."""
 
     rows: NDArray[np.int64]
-    """i64[Q, K], places 0..n-1 in order of distance, then row; not set for unanswered queries."""
+    """i64[Q, K], places 0..n-1 in order of distance, then row; zeros for unanswered queries."""
     distance: NDArray[np.int32]
     """i32[Q, K]."""
-    count: NDArray[np.int64]
-    """i64[Q], answers of each query: K unless fewer rows are allowed or within the bound."""
-    answered: BoolArray
-    """bool[Q]; false where the scan was foreseen to be cheaper."""
-    within: NDArray[np.int64]
-    """i64[Q]: none of the K nearest is further, also where the search gave up."""
-    radius: NDArray[np.int64]
-    """i64[Q]: every row within it was looked at; -1 for none."""
-    probes: int
-    candidates: int
-    """Distances computed, repeats included."""
+    work: NDArray[np.int64]
+    """i64[Q, 6]: the columns below, as the extension writes them."""
+
+    @property
+    def count(self) -> NDArray[np.int64]:
+        """i64[Q], answers of each query: K unless fewer rows are allowed or within the bound."""
+        return self.work[:, 0]
+
+    @property
+    def probes(self) -> NDArray[np.int64]:
+        """i64[Q], values looked up."""
+        return self.work[:, 1]
+
+    @property
+    def candidates(self) -> NDArray[np.int64]:
+        """i64[Q], distances computed, repeats included."""
+        return self.work[:, 2]
+
+    @property
+    def radius(self) -> NDArray[np.int64]:
+        """i64[Q]: every row within it was looked at; -1 for none."""
+        return self.work[:, 3]
+
+    @property
+    def within(self) -> NDArray[np.int64]:
+        """i64[Q]: none of the K nearest is further, also where the search gave up."""
+        return self.work[:, 4]
+
+    @property
+    def answered(self) -> BoolArray:
+        """bool[Q]; false where the scan was foreseen to be cheaper."""
+        answered: BoolArray = self.work[:, 5] == 0
+        return answered
 
 
 class SubstringTables:
@@ -176,16 +198,7 @@ class SubstringTables:
             rows,
             work,
         )
-        return Found(
-            rows=rows,
-            distance=distance,
-            count=work[:, 0],
-            answered=work[:, 5] == 0,
-            within=work[:, 4],
-            radius=work[:, 3],
-            probes=int(work[:, 1].sum()),
-            candidates=int(work[:, 2].sum()),
-        )
+        return Found(rows=rows, distance=distance, work=work)
 
 
 def aligned(size: int) -> NDArray[np.uint8]:

@@ -156,6 +156,8 @@ class MultiIndex:
     ) -> tuple[Candidates, Work]:
         """Join what the tables found with the recent rows, and scan for what they gave up."""
         rows, distance = built.rows[found.rows], found.distance
+        _, n_probes, n_candidates, _, _, n_fell_back = found.work.sum(axis=0).tolist()
+        radius: int | None = int(found.radius.min())
         n_scanned = 0
         recent = built.recent if allowed is None else built.recent[allowed[built.recent]]
         if len(recent):
@@ -168,22 +170,21 @@ class MultiIndex:
             order = np.lexsort((rows, distance), axis=1)[:, :k]
             rows = np.take_along_axis(rows, order, axis=1)
             distance = np.take_along_axis(distance, order, axis=1)
-        left = np.flatnonzero(~found.answered)
-        if len(left):
+        if n_fell_back:
+            left = np.flatnonzero(~found.answered)
             rest = Codes(packed=codes.packed[left], n_bits=codes.n_bits)
             scanned = self._flat.search(rest, k=k, allowed=allowed)
             n_scanned += scanned.n_compared
             rows[left], distance[left] = scanned.rows, scanned.distance
-        answered = found.radius[found.answered]
+            radius = int(found.radius[found.answered].min()) if len(left) < len(codes) else None
         work = Work(
             n_scanned=n_scanned,
-            n_probes=found.probes,
-            n_candidates=found.candidates,
-            radius=int(answered.min()) if len(answered) else None,
-            n_fell_back=len(left),
+            n_probes=n_probes,
+            n_candidates=n_candidates,
+            radius=radius,
+            n_fell_back=n_fell_back,
         )
-        n_compared = n_scanned + found.candidates
-        return Candidates(rows=rows, distance=distance, n_compared=n_compared), work
+        return Candidates(rows=rows, distance=distance, n_compared=n_scanned + n_candidates), work
 
     def _open(self) -> _Built:
         if self._built is None:
