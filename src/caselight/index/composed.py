@@ -9,7 +9,7 @@ from caselight.codes import unpack_signs
 from caselight.composing import Asked, feedback, mean_of, weigh
 from caselight.index.manifest import OpenIndex
 from caselight.index.parts import CodePart
-from caselight.types import Codes, Fusion
+from caselight.types import Fusion
 
 
 def study_reading(index: OpenIndex, study: int) -> Asked:
@@ -83,6 +83,4 @@ def code_parts(
 def _readings(
     index: OpenIndex, rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
-    packed = index.flat.codes.packed[rows]
-    signs = unpack_signs(Codes(packed=packed, n_bits=index.flat.n_bits))
-    return index.embeddings[rows], signs
+    return index.embeddings[rows], unpack_signs(index.flat.take(rows))

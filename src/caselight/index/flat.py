@@ -5,26 +5,36 @@ import hashlib
 import numpy as np
 from numpy.typing import NDArray
 
-from caselight.codes import hamming
 from caselight.errors import IndexMismatch
+from caselight.index import kernel, layout
 from caselight.types import BoolArray, Candidates, Codes
 
 
 class FlatIndex:
-    """All codes in one array, in order of row; a search reads each of them once."""
+    """All codes in one array, in order of row; a search passes over each of them once."""
 
     def __init__(self, n_bits: int) -> None:
         self.n_bits = n_bits
         self.rows: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
-        self._packed: NDArray[np.uint8] = np.zeros((0, n_bits // 8), dtype=np.uint8)
+        self._blocks = layout.empty_blocks(0, n_bits)
 
     def __len__(self) -> int:
         return len(self.rows)
 
     @property
     def codes(self) -> Codes:
-        """All codes, in order of row."""
-        return Codes(packed=self._packed, n_bits=self.n_bits)
+        """All codes, in order of row: a copy, made anew each time; `take` makes a few."""
+        packed = layout.unpack(self._blocks, len(self), self.n_bits)
+        return Codes(packed=packed, n_bits=self.n_bits)
+
+    def take(self, places: NDArray[np.int64]) -> Codes:
+        """The codes at some places, i64[N] of 0..len(self) - 1, in the order asked for.
+
+        Raises:
+            IndexError: for a place that is none.
+        """
+        packed = layout.take(self._blocks, len(self), self.n_bits, places)
+        return Codes(packed=packed, n_bits=self.n_bits)
 
     def add(self, rows: NDArray[np.int64], codes: Codes) -> None:
         """Add codes under rows, i64[N].
@@ -40,14 +50,19 @@ class FlatIndex:
         joined = np.concatenate([self.rows, rows])
         if len(np.unique(joined)) != len(joined):
             raise ValueError("a row was added twice; remove it first")
-        order = np.argsort(joined, kind="stable")
-        self.rows = joined[order]
-        self._packed = np.concatenate([self._packed, codes.packed])[order]
+        if len(rows):
+            kept = self._kept(int(np.searchsorted(self.rows, rows.min())))
+            order = np.argsort(joined[kept:], kind="stable")
+            packed = np.concatenate([self._tail(kept), codes.packed])[order]
+            self._replace(kept, joined[kept:][order], packed)
 
     def remove(self, rows: NDArray[np.int64]) -> None:
         """Take rows out; rows that are not there are passed over."""
-        kept = ~np.isin(self.rows, rows)
-        self.rows, self._packed = self.rows[kept], self._packed[kept]
+        stays = ~np.isin(self.rows, rows)
+        if not stays.all():
+            kept = self._kept(int(np.argmin(stays)))
+            stays = stays[kept:]
+            self._replace(kept, self.rows[kept:][stays], self._tail(kept)[stays])
 
     def search(self, codes: Codes, *, k: int, allowed: BoolArray | None = None) -> Candidates:
         """Find the k nearest rows of each query code, nearest first, ties in order of row.
@@ -59,24 +74,42 @@ class FlatIndex:
 
         Raises:
             IndexMismatch: `index.bits_mismatch` for another width.
+            ValueError: for k below 1, or allowed of another length.
         """
         self._check(codes)
-        chosen = np.arange(len(self)) if allowed is None else np.flatnonzero(allowed)
-        distance = hamming(codes, Codes(packed=self._packed[chosen], n_bits=self.n_bits))
-        # Stable: equal distances stay in order of row.
-        order = np.argsort(distance, axis=1, kind="stable")[:, :k]
+        if allowed is not None and len(allowed) != len(self):
+            raise ValueError(f"found {len(allowed)} allowed for {len(self)} rows; give one a row")
+        bitmap = None if allowed is None else np.packbits(allowed, bitorder="little")
+        found = kernel.scan(self._blocks, len(self), self.n_bits, codes.packed, k, allowed=bitmap)
         return Candidates(
-            rows=self.rows[chosen][order],
-            distance=np.take_along_axis(distance, order, axis=1),
-            n_compared=int(distance.size),
+            rows=self.rows[found.rows], distance=found.distance, n_compared=found.n_compared
         )
 
     def digest(self) -> str:
         """SHA-256 over rows and codes, whatever the order they were added in."""
         digest = hashlib.sha256(f"flat:{self.n_bits}:".encode())
         digest.update(self.rows.astype("<i8").tobytes())
-        digest.update(self._packed.tobytes())
+        for first in range(0, len(self), layout.SEGMENT):
+            last = min(len(self), first + layout.SEGMENT)
+            part = layout.unpack(self._blocks, len(self), self.n_bits, first=first, last=last)
+            digest.update(part.tobytes())
         return digest.hexdigest()
+
+    def _kept(self, place: int) -> int:
+        """The codes before a place that lie in segments of their own, which can stay."""
+        return place // layout.SEGMENT * layout.SEGMENT
+
+    def _tail(self, kept: int) -> NDArray[np.uint8]:
+        """The codes from a place on."""
+        return layout.unpack(self._blocks, len(self), self.n_bits, first=kept)
+
+    def _replace(self, kept: int, rows: NDArray[np.int64], packed: NDArray[np.uint8]) -> None:
+        """Put rows and codes in the place of all from `kept` on."""
+        size = layout.size_of(kept, self.n_bits)
+        blocks = layout.empty_blocks(kept + len(rows), self.n_bits)
+        blocks[:size] = self._blocks[:size]
+        layout.pack(packed, out=blocks[size:])
+        self.rows, self._blocks = np.concatenate([self.rows[:kept], rows]), blocks
 
     def _check(self, codes: Codes) -> None:
         if codes.n_bits != self.n_bits:

@@ -178,6 +178,6 @@ def _by_words(part: WordPart, rows: _Rows) -> _Rows:
 
 def _bits(index: OpenIndex, part: CodePart, rows: Sequence[int]) -> dict[int, int]:
     """Bits in which rows differ from the code that is asked with."""
-    theirs = Codes(packed=index.flat.codes.packed[list(rows)], n_bits=index.flat.n_bits)
-    distance = hamming(part.codes, theirs)[0] if rows else []
+    theirs = index.flat.take(np.array(rows, dtype=np.int64))
+    distance = hamming(part.codes, theirs)[0]
     return dict(zip(rows, map(int, distance), strict=True))

@@ -49,13 +49,13 @@ static inline int32_t cl_topk_limit(const cl_topk *t) {
     return t->at_most >= t->k ? t->kth : t->kth + 1;
 }
 
-static int cl_key_compare(const void *a, const void *b) {
+static inline int cl_key_compare(const void *a, const void *b) {
     cl_key x = *(const cl_key *)a, y = *(const cl_key *)b;
     return (x > y) - (x < y);
 }
 
 /* Drop what can no longer be among the k. */
-static void cl_topk_thin(cl_topk *t) {
+static inline void cl_topk_thin(cl_topk *t) {
     int64_t kept = 0;
     for (int64_t i = 0; i < t->n; i++)
         if (CL_KEY_DISTANCE(t->keys[i]) <= t->kth) t->keys[kept++] = t->keys[i];
@@ -77,7 +77,7 @@ static inline void cl_topk_push(cl_topk *t, int32_t distance, int64_t row) {
 }
 
 /* Write the k nearest in order; returns how many there are. */
-static int64_t cl_topk_finish(cl_topk *t, int32_t *distance, int64_t *row) {
+static inline int64_t cl_topk_finish(cl_topk *t, int32_t *distance, int64_t *row) {
     cl_topk_thin(t);
     qsort(t->keys, (size_t)t->n, sizeof(cl_key), cl_key_compare);
     int64_t n = t->n < t->k ? t->n : t->k;

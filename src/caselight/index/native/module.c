@@ -1,0 +1,17 @@
+/* The extension module caselight.index._native: what the C files beside this one offer to Python.
+ *
+ * Another file joins with a header that declares its functions, and a line a function below.
+ */
+#include "python_scan.h"
+
+static PyMethodDef methods[] = {
+    {"scan", native_scan, METH_VARARGS, native_scan_doc},
+    {"instruction_sets", native_instruction_sets, METH_NOARGS, native_instruction_sets_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef module = {
+    PyModuleDef_HEAD_INIT, .m_name = "_native",
+    .m_doc = "Hamming search in C; caselight.index.kernel is its face.", .m_methods = methods};
+
+PyMODINIT_FUNC PyInit__native(void) { return PyModuleDef_Init(&module); }
