@@ -64,13 +64,21 @@ class FlatIndex:
             stays = stays[kept:]
             self._replace(kept, self.rows[kept:][stays], self._tail(kept)[stays])
 
-    def search(self, codes: Codes, *, k: int, allowed: BoolArray | None = None) -> Candidates:
+    def search(
+        self,
+        codes: Codes,
+        *,
+        k: int,
+        allowed: BoolArray | None = None,
+        within: int | None = None,
+    ) -> Candidates:
         """Find the k nearest rows of each query code, nearest first, ties in order of row.
 
         Args:
             codes: Q codes of the index's width.
             k: rows wanted, at least 1; fewer come back when fewer are allowed.
             allowed: bool[len(self)], in order of row; None is all.
+            within: a distance that the k nearest are known not to exceed; None knows nothing.
 
         Raises:
             IndexMismatch: `index.bits_mismatch` for another width.
@@ -80,7 +88,9 @@ class FlatIndex:
         if allowed is not None and len(allowed) != len(self):
             raise ValueError(f"found {len(allowed)} allowed for {len(self)} rows; give one a row")
         bitmap = None if allowed is None else np.packbits(allowed, bitorder="little")
-        found = kernel.scan(self._blocks, len(self), self.n_bits, codes.packed, k, allowed=bitmap)
+        found = kernel.scan(
+            self._blocks, len(self), self.n_bits, codes.packed, k, allowed=bitmap, within=within
+        )
         return Candidates(
             rows=self.rows[found.rows], distance=found.distance, n_compared=found.n_compared
         )

@@ -4,6 +4,7 @@ A thin face of `native/tables.h`, which says how the tables work and how their b
 extension was not built, `available()` is false and callers scan.
 """
 
+import importlib
 import math
 from dataclasses import dataclass
 from typing import Any, Self
@@ -14,9 +15,7 @@ from numpy.typing import NDArray
 from caselight.types import BoolArray, Codes
 
 try:
-    from caselight.index import _native  # type: ignore[attr-defined, unused-ignore]
-
-    native: Any = _native if hasattr(_native, "tables_search") else None
+    native: Any = importlib.import_module("caselight.index._native")
 except ImportError:  # installed without a compiler
     native = None
 

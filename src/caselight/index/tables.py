@@ -173,7 +173,8 @@ class MultiIndex:
         if n_fell_back:
             left = np.flatnonzero(~found.answered)
             rest = Codes(packed=codes.packed[left], n_bits=codes.n_bits)
-            scanned = self._flat.search(rest, k=k, allowed=allowed)
+            within = int(found.within[left].max())
+            scanned = self._flat.search(rest, k=k, allowed=allowed, within=within)
             n_scanned += scanned.n_compared
             rows[left], distance[left] = scanned.rows, scanned.distance
             radius = int(found.radius[found.answered].min()) if len(left) < len(codes) else None

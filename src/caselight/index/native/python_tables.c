@@ -1,5 +1,5 @@
 /* The tables as Python sees them: every buffer's size is looked at before a pointer is used. */
-#include "tables_module.h"
+#include "python_tables.h"
 
 #include "tables.h"
 
@@ -9,9 +9,18 @@
         goto done;                                    \
     } while (0)
 
+const char native_tables_size_doc[] = "(n, n_bits, m, beside): bytes of the buffer";
+const char native_tables_build_doc[] =
+    "(codes, n, n_bits, m, beside, buffer): fill a buffer of tables_size bytes";
+const char native_tables_check_doc[] =
+    "(buffer): (n, n_bits, m, beside) of sound tables, else ValueError";
+const char native_tables_search_doc[] =
+    "(buffer, queries, k, allowed, within, max_radius, probe, candidate, scan, distance, row, "
+    "work): write the answers";
+
 enum { WORK = 6 }; /* numbers a query: found, probes, candidates, radius, within, fell back */
 
-PyObject *cl_py_tables_size(PyObject *module, PyObject *arguments) {
+PyObject *native_tables_size(PyObject *module, PyObject *arguments) {
     (void)module;
     long long n;
     int n_bits, m, beside;
@@ -23,7 +32,7 @@ PyObject *cl_py_tables_size(PyObject *module, PyObject *arguments) {
     return PyLong_FromLongLong(size);
 }
 
-PyObject *cl_py_tables_build(PyObject *module, PyObject *arguments) {
+PyObject *native_tables_build(PyObject *module, PyObject *arguments) {
     (void)module;
     Py_buffer codes = {0}, buffer = {0};
     long long n;
@@ -47,7 +56,7 @@ done:
     return result;
 }
 
-PyObject *cl_py_tables_check(PyObject *module, PyObject *arguments) {
+PyObject *native_tables_check(PyObject *module, PyObject *arguments) {
     (void)module;
     Py_buffer buffer = {0};
     PyObject *result = NULL;
@@ -67,7 +76,7 @@ done:
     return result;
 }
 
-PyObject *cl_py_tables_search(PyObject *module, PyObject *arguments) {
+PyObject *native_tables_search(PyObject *module, PyObject *arguments) {
     (void)module;
     Py_buffer buffer = {0}, queries = {0}, allowed = {0}, distance = {0}, row = {0}, work = {0};
     long long k;
