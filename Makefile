@@ -7,14 +7,14 @@ READY := $(VENV)/.ready
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint types layers unit test-all fix golden bench results archive learning clean
+.PHONY: help setup run test lint types layers unit test-all sanitize fix golden bench results archive learning clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1|\2/' | column -t -s '|'
 
 setup: $(READY) ## locked environment in .venv (uv if present, pip otherwise)
 
-$(READY): pyproject.toml constraints.txt scripts/setup.sh
+$(READY): pyproject.toml constraints.txt scripts/setup.sh setup.py $(wildcard src/caselight/index/native/*)
 	@PYTHON=$(PYTHON) bash scripts/setup.sh $(VENV)
 	@touch $@
 
@@ -39,6 +39,9 @@ unit:
 
 test-all: setup lint types layers ## everything: slow, real-data and kill tests too
 	@$(BIN)/pytest -n $(JOBS)
+
+sanitize: setup ## the C code with address and undefined-behaviour checks, driven by its tests
+	@PYTHON=$(BIN)/python bash scripts/sanitize.sh
 
 fix: setup ## format, and mend what ruff can
 	@$(BIN)/ruff format -q .

@@ -28,6 +28,16 @@ def instruction_sets() -> tuple[str, ...]:
     return (*(_native.instruction_sets() if _native else ()), "numpy")
 
 
+def describe() -> str:
+    """Which of them runs, and why it is no faster one."""
+    if _native is None:
+        return (
+            "numpy: no compiler was found when Caselight was installed; install gcc or clang, then "
+            "Caselight again, and searches are many times faster"
+        )
+    return instruction_sets()[0]
+
+
 def scan(
     blocks: Bytes,
     n: int,
