@@ -12,15 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from caselight.index.auto import AutoIndex
-from caselight.index.flat import FlatIndex
 from caselight.index.prices import prices
 from caselight.index.substrings import Prices, SubstringTables
-from caselight.index.tables import MultiIndex
-from caselight.types import Candidates, Codes
+from caselight.types import Codes
 from machine import machine
 
 RESULTS = Path(__file__).resolve().parent / "results" / "index_cases.json"
 N_QUERIES = 60
+REPEATS = 7
 Row = dict[str, Any]
 
 
@@ -49,16 +48,16 @@ def make(n: int, n_bits: int, data: str) -> tuple[Codes, Codes]:
 
 
 def per_query(searches: dict[str, Callable[[Codes], Any]], asked: Codes) -> dict[str, float]:
-    """Median milliseconds of one query alone, each search in its turn: they share the weather."""
-    times: dict[str, list[list[float]]] = {name: [] for name in searches}
-    one = [Codes(packed=asked.packed[i : i + 1], n_bits=asked.n_bits) for i in range(len(asked))]
-    for _ in range(7):
-        for name, search in searches.items():
-            start = time.perf_counter()
-            for query in one:
+    """Milliseconds of one query alone, a median a query; the searches take turns at each."""
+    times = np.zeros((len(searches), len(asked), REPEATS))
+    for at in range(len(asked)):
+        query = Codes(packed=asked.packed[at : at + 1], n_bits=asked.n_bits)
+        for repeat in range(REPEATS):
+            for which, search in enumerate(searches.values()):
+                start = time.perf_counter()
                 search(query)
-            times[name].append((time.perf_counter() - start) / len(one))  # type: ignore[arg-type]
-    return {name: 1000 * float(np.median(found)) for name, found in times.items()}
+                times[which, at, repeat] = time.perf_counter() - start
+    return dict(zip(searches, 1000 * np.median(times, axis=2).mean(axis=1), strict=True))
 
 
 def adverse(n: int, n_bits: int, data: str, k: int, share: float) -> list[Row]:
@@ -66,16 +65,15 @@ def adverse(n: int, n_bits: int, data: str, k: int, share: float) -> list[Row]:
     codes, asked = make(n, n_bits, data)
     rows = np.arange(n, dtype=np.int64)
     allowed = None if share == 1 else np.random.default_rng(1).random(n) < share
-    indexes = {"scan": FlatIndex(n_bits), "tables": MultiIndex(n_bits), "auto": AutoIndex(n_bits)}
-    for index in indexes.values():
-        index.add(rows, codes)
-        index.search(asked, k=k, allowed=allowed)
+    index = AutoIndex(n_bits)
+    index.add(rows, codes)
+    _, work = index.look_up(asked, k=k, allowed=allowed)
+    ways = {"scan": index.scan, "tables": index.look_up, "auto": index.explain}
 
-    def searcher(index: Any) -> Callable[[Codes], Candidates]:
-        return lambda query: index.search(query, k=k, allowed=allowed)
+    def searcher(way: Callable[..., Any]) -> Callable[[Codes], Any]:
+        return lambda query: way(query, k=k, allowed=allowed)
 
-    took = per_query({name: searcher(index) for name, index in indexes.items()}, asked)
-    work = indexes["tables"].look_up(asked, k=k, allowed=allowed)[1]  # type: ignore[attr-defined]
+    took = per_query({name: searcher(way) for name, way in ways.items()}, asked)
     return [
         {
             "n": n,

@@ -10,9 +10,12 @@ from typing import Literal
 
 from caselight.index.substrings import Prices
 
-SCAN_CODE = 0.15
-"""Nanoseconds the scan takes a code, before its bytes are counted."""
-SCAN_BYTE = 0.008
+SCAN = (0.15, 0.008)
+"""Nanoseconds the scan takes a code, and a byte of it: at its best, which is where data cluster."""
+SCAN_TOGETHER = (0.06, 0.005)
+"""The same where several queries share what is read."""
+TOGETHER = 8
+"""Queries from which on they do."""
 PROBE = 20.0
 BESIDE_WORD = 1.9
 """A candidate, for each 64-bit word, where its code lies beside its row."""
@@ -37,7 +40,9 @@ class Choice:
 
 
 @lru_cache
-def prices(n: int, n_bits: int, *, beside: bool, n_allowed: int | None = None) -> Prices:
+def prices(
+    n: int, n_bits: int, *, beside: bool, n_allowed: int | None = None, n_queries: int = 1
+) -> Prices:
     """Price a search of n codes.
 
     Args:
@@ -45,14 +50,16 @@ def prices(n: int, n_bits: int, *, beside: bool, n_allowed: int | None = None) -
         n_bits: their width.
         beside: whether codes lie beside their rows.
         n_allowed: rows allowed, taken to lie evenly; None is all.
+        n_queries: queries asked at once.
     """
+    a_code, a_byte = SCAN if n_queries < TOGETHER else SCAN_TOGETHER
     n_words = (n_bits + 63) // 64
     share = 1.0 if n_allowed is None else n_allowed / max(1, n)
     read = 1.0 - (1.0 - share) ** GROUP
     return Prices(
         probe=PROBE,
         candidate=n_words * (BESIDE_WORD if beside else APART_WORD),
-        scan=n * read * (SCAN_CODE + SCAN_BYTE * n_bits / 8),
+        scan=n * read * (a_code + a_byte * n_bits / 8),
     )
 
 

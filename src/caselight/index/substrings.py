@@ -75,9 +75,16 @@ class Found:
     rows: NDArray[np.int64]
     """i64[Q, K], places 0..n-1 in order of distance, then row; zeros for unanswered queries."""
     distance: NDArray[np.int32]
-    """i32[Q, K]."""
+    """i32[Q, K]; not set for unanswered queries."""
     work: NDArray[np.int64]
     """i64[Q, 6]: the columns below, as the extension writes them."""
+    n_probes: int
+    n_candidates: int
+    n_fell_back: int
+    bound: int
+    """The greatest `within` of the queries that fell back."""
+    least_radius: int
+    """Of the queries that did not; n_bits where there are none."""
 
     @property
     def count(self) -> NDArray[np.int64]:
@@ -180,10 +187,10 @@ class SubstringTables:
                 "tables of one width"
             )
         n_queries = len(codes)
-        distance = np.zeros((n_queries, k), dtype=np.int32)
+        distance = np.empty((n_queries, k), dtype=np.int32)
         rows = np.zeros((n_queries, k), dtype=np.int64)
-        work = np.zeros((n_queries, 6), dtype=np.int64)
-        native.tables_search(
+        work = np.empty((n_queries, 6), dtype=np.int64)
+        n_probes, n_candidates, n_fell_back, bound, least_radius = native.tables_search(
             self.buffer,
             np.ascontiguousarray(codes.packed),
             k,
@@ -197,7 +204,16 @@ class SubstringTables:
             rows,
             work,
         )
-        return Found(rows=rows, distance=distance, work=work)
+        return Found(
+            rows=rows,
+            distance=distance,
+            work=work,
+            n_probes=n_probes,
+            n_candidates=n_candidates,
+            n_fell_back=n_fell_back,
+            bound=bound,
+            least_radius=least_radius,
+        )
 
 
 def aligned(size: int) -> NDArray[np.uint8]:

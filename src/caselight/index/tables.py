@@ -4,7 +4,7 @@ Exact like the flat index, and with the same answers in the same order. Source: 
 and Fleet, CVPR 2012; see `native/tables.h` and decision 0030.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -136,6 +136,7 @@ class MultiIndex:
                 self.n_bits,
                 beside=built.tables.beside,
                 n_allowed=None if in_tables is None else n_known,
+                n_queries=len(codes),
             ),
             allowed=in_tables,
             max_radius=self.max_radius,
@@ -155,37 +156,32 @@ class MultiIndex:
         found: Found,
     ) -> tuple[Candidates, Work]:
         """Join what the tables found with the recent rows, and scan for what they gave up."""
-        rows, distance = built.rows[found.rows], found.distance
-        _, n_probes, n_candidates, _, _, n_fell_back = found.work.sum(axis=0).tolist()
-        radius: int | None = int(found.radius.min())
-        n_scanned = 0
-        recent = built.recent if allowed is None else built.recent[allowed[built.recent]]
-        if len(recent):
-            only = np.zeros(len(self), dtype=np.bool_)
-            only[recent] = True
-            late = self._flat.search(codes, k=k, allowed=only)
-            n_scanned += late.n_compared
-            rows = np.concatenate([rows, late.rows], axis=1)
-            distance = np.concatenate([distance, late.distance], axis=1)
-            order = np.lexsort((rows, distance), axis=1)[:, :k]
-            rows = np.take_along_axis(rows, order, axis=1)
-            distance = np.take_along_axis(distance, order, axis=1)
-        if n_fell_back:
-            left = np.flatnonzero(~found.answered)
-            rest = Codes(packed=codes.packed[left], n_bits=codes.n_bits)
-            within = int(found.within[left].max())
-            scanned = self._flat.search(rest, k=k, allowed=allowed, within=within)
-            n_scanned += scanned.n_compared
-            rows[left], distance[left] = scanned.rows, scanned.distance
-            radius = int(found.radius[found.answered].min()) if len(left) < len(codes) else None
-        work = Work(
+        n_scanned, left = 0, found.n_fell_back
+        if left == len(codes):  # at once: after a scan every step here starts cold
+            joined = self._flat.search(codes, k=k, allowed=allowed, within=found.bound)
+            n_scanned += joined.n_compared
+        else:
+            joined = Candidates(rows=built.rows[found.rows], distance=found.distance, n_compared=0)
+            recent = built.recent if allowed is None else built.recent[allowed[built.recent]]
+            if len(recent):
+                only = np.zeros(len(self), dtype=np.bool_)
+                only[recent] = True
+                late = self._flat.search(codes, k=k, allowed=only)
+                n_scanned += late.n_compared
+                joined = _merge(joined, late, k)
+            if left:
+                which = np.flatnonzero(~found.answered)
+                rest = Codes(packed=codes.packed[which], n_bits=codes.n_bits)
+                scanned = self._flat.search(rest, k=k, allowed=allowed, within=found.bound)
+                n_scanned += scanned.n_compared
+                joined.rows[which], joined.distance[which] = scanned.rows, scanned.distance
+        return replace(joined, n_compared=n_scanned + found.n_candidates), Work(
             n_scanned=n_scanned,
-            n_probes=n_probes,
-            n_candidates=n_candidates,
-            radius=radius,
-            n_fell_back=n_fell_back,
+            n_probes=found.n_probes,
+            n_candidates=found.n_candidates,
+            radius=found.least_radius if left < len(codes) else None,
+            n_fell_back=left,
         )
-        return Candidates(rows=rows, distance=distance, n_compared=n_scanned + n_candidates), work
 
     def _open(self) -> _Built:
         if self._built is None:
@@ -220,3 +216,15 @@ def _bitmap(built: _Built, allowed: BoolArray | None) -> NDArray[np.uint8] | Non
     known = np.zeros(len(built.rows), dtype=np.bool_)
     known[place[place >= 0]] = True
     return np.packbits(known, bitorder="little")
+
+
+def _merge(left: Candidates, right: Candidates, k: int) -> Candidates:
+    """The k nearest of both, ties in order of row."""
+    rows = np.concatenate([left.rows, right.rows], axis=1)
+    distance = np.concatenate([left.distance, right.distance], axis=1)
+    order = np.lexsort((rows, distance), axis=1)[:, :k]
+    return Candidates(
+        rows=np.take_along_axis(rows, order, axis=1),
+        distance=np.take_along_axis(distance, order, axis=1),
+        n_compared=0,
+    )

@@ -16,7 +16,8 @@ const char native_tables_check_doc[] =
     "(buffer): (n, n_bits, m, beside) of sound tables, else ValueError";
 const char native_tables_search_doc[] =
     "(buffer, queries, k, allowed, within, max_radius, probe, candidate, scan, distance, row, "
-    "work): write the answers";
+    "work): write the answers; (probes, candidates, queries that fell back, the greatest bound "
+    "among those, the least radius of the others)";
 
 enum { WORK = 6 }; /* numbers a query: found, probes, candidates, radius, within, fell back */
 
@@ -101,7 +102,9 @@ PyObject *native_tables_search(PyObject *module, PyObject *arguments) {
     if (work.len != n_queries * WORK * 8) REFUSE("the work is not i64[Q, 6]");
     if (((uintptr_t)distance.buf & 3) || ((uintptr_t)row.buf & 7) || ((uintptr_t)work.buf & 7))
         REFUSE("an array does not begin at a whole number");
-    int failed = 0;
+    int failed = 0, bound = 0, radius = tables.n_bits;
+    int n_fell_back = 0;
+    int64_t probes = 0, candidates = 0;
     Py_BEGIN_ALLOW_THREADS
     for (int64_t i = 0; i < n_queries && !failed; i++) {
         cl_tables_work did;
@@ -112,9 +115,15 @@ PyObject *native_tables_search(PyObject *module, PyObject *arguments) {
         out[1] = did.probes, out[2] = did.candidates, out[3] = did.radius;
         out[4] = did.within, out[5] = did.fell_back;
         failed = out[0] < 0;
+        probes += did.probes, candidates += did.candidates;
+        n_fell_back += did.fell_back;
+        if (did.fell_back && did.within > bound) bound = did.within;
+        if (!did.fell_back && did.radius < radius) radius = did.radius;
     }
     Py_END_ALLOW_THREADS
-    result = failed ? PyErr_NoMemory() : Py_NewRef(Py_None);
+    result = failed ? PyErr_NoMemory()
+                    : Py_BuildValue("(LLiii)", (long long)probes, (long long)candidates,
+                                    n_fell_back, bound, radius);
 done:
     PyBuffer_Release(&buffer);
     PyBuffer_Release(&queries);
