@@ -127,6 +127,20 @@ def test_codes_of_another_width_are_refused() -> None:
         index.search(Codes(packed=np.zeros((1, 4), dtype=np.uint8), n_bits=32), k=1)
 
 
+@pytest.mark.parametrize("kind", [MultiIndex, AutoIndex])
+def test_nothing_allowed_answers_nothing_and_no_k_is_refused(kind: type[MultiIndex]) -> None:
+    index = kind(16)
+    asked = Codes(packed=np.zeros((2, 2), dtype=np.uint8), n_bits=16)
+    assert index.search(asked, k=3).rows.shape == (2, 0)
+    index.add(np.array([1, 2]), asked)
+    assert index.search(asked, k=3, allowed=np.zeros(2, dtype=np.bool_)).rows.shape == (2, 0)
+    none = Codes(packed=asked.packed[:0], n_bits=16)
+    assert index.search(none, k=3).rows.shape == (0, 2)
+    for wrong in ({"k": 0}, {"k": 1, "allowed": np.ones(3, dtype=np.bool_)}):
+        with pytest.raises(ValueError, match="found"):
+            index.search(asked, **wrong)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("n", "k", "n_allowed", "method", "reason"),
     [

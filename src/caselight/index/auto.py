@@ -48,8 +48,10 @@ class AutoIndex(MultiIndex):
         choice = choose(len(self), k=k, n_allowed=n_allowed)
         if not available():
             choice = Choice(method="scan", reason="the native extension was not built")
-        answer = self.look_up if choice.method == "tables" else self.scan
-        found, work = answer(codes, k=k, allowed=allowed)
+        if choice.method == "tables":
+            found, work = self.look_up(codes, k=k, allowed=allowed, n_allowed=n_allowed)
+        else:
+            found, work = self.scan(codes, k=k, allowed=allowed)
         return found, Explanation(
             method=choice.method,
             reason=choice.reason,

@@ -64,30 +64,53 @@ class FlatIndex:
             stays = stays[kept:]
             self._replace(kept, self.rows[kept:][stays], self._tail(kept)[stays])
 
-    def search(
-        self,
-        codes: Codes,
-        *,
-        k: int,
-        allowed: BoolArray | None = None,
-        within: int | None = None,
-    ) -> Candidates:
+    def search(self, codes: Codes, *, k: int, allowed: BoolArray | None = None) -> Candidates:
         """Find the k nearest rows of each query code, nearest first, ties in order of row.
 
         Args:
             codes: Q codes of the index's width.
             k: rows wanted, at least 1; fewer come back when fewer are allowed.
             allowed: bool[len(self)], in order of row; None is all.
-            within: a distance that the k nearest are known not to exceed; None knows nothing.
 
         Raises:
             IndexMismatch: `index.bits_mismatch` for another width.
             ValueError: for k below 1, or allowed of another length.
         """
-        self._check(codes)
-        if allowed is not None and len(allowed) != len(self):
+        return self.scan(codes, k=k, bitmap=self.bitmap(allowed))
+
+    def bitmap(self, allowed: BoolArray | None) -> NDArray[np.uint8] | None:
+        """One bit a row, lowest first, for `scan`; None stays None.
+
+        Raises:
+            ValueError: for allowed of another length than the index.
+        """
+        if allowed is None:
+            return None
+        if len(allowed) != len(self):
             raise ValueError(f"found {len(allowed)} allowed for {len(self)} rows; give one a row")
-        bitmap = None if allowed is None else np.packbits(allowed, bitorder="little")
+        return np.packbits(allowed, bitorder="little")
+
+    def scan(
+        self,
+        codes: Codes,
+        *,
+        k: int,
+        bitmap: NDArray[np.uint8] | None = None,
+        within: int | None = None,
+    ) -> Candidates:
+        """Do as `search` does, for what is known already.
+
+        Args:
+            codes: Q codes of the index's width.
+            k: rows wanted, at least 1.
+            bitmap: which rows are allowed, from `bitmap`; None is all.
+            within: a distance that the k nearest are known not to exceed; None knows nothing.
+
+        Raises:
+            IndexMismatch: `index.bits_mismatch` for another width.
+            ValueError: for k below 1.
+        """
+        self._check(codes)
         found = kernel.scan(
             self._blocks, len(self), self.n_bits, codes.packed, k, allowed=bitmap, within=within
         )

@@ -44,8 +44,8 @@ class _Built:
     """Which of them were never removed: a row may have come back with another code."""
     place: NDArray[np.int64] | None
     """Where each row held now is in the tables, -1 for a recent one; None when all are as built."""
-    recent: NDArray[np.int64]
-    """Places, among the rows held now, of those the tables do not know."""
+    n_recent: int
+    """Rows held now that the tables do not know."""
 
 
 class MultiIndex:
@@ -114,20 +114,32 @@ class MultiIndex:
         return found, Work(n_scanned=found.n_compared)
 
     def look_up(
-        self, codes: Codes, *, k: int, allowed: BoolArray | None = None
+        self,
+        codes: Codes,
+        *,
+        k: int,
+        allowed: BoolArray | None = None,
+        n_allowed: int | None = None,
     ) -> tuple[Candidates, Work]:
-        """Answer with the tables and say what it cost; scans where there is no extension."""
-        n_allowed = len(self) if allowed is None else int(np.count_nonzero(allowed))
-        k = min(k, n_allowed)
-        if not available() or k < 1 or len(codes) == 0 or codes.n_bits != self.n_bits:
+        """Answer with the tables and say what it cost; scans where there is no extension.
+
+        Args:
+            codes: Q codes of the index's width.
+            k: rows wanted, at least 1.
+            allowed: bool[len(self)], in order of row; None is all.
+            n_allowed: how many are allowed, where that was counted already.
+        """
+        if n_allowed is None:
+            n_allowed = len(self) if allowed is None else int(np.count_nonzero(allowed))
+        if not available() or n_allowed < 1 or k < 1 or codes.n_bits != self.n_bits:
             return self.scan(codes, k=k, allowed=allowed)
         built = self._open()
-        in_tables = _bitmap(built, allowed)
-        n_known = n_allowed - (
-            len(built.recent) if allowed is None else int(np.count_nonzero(allowed[built.recent]))
-        )
-        if n_known < k:
-            return self.scan(codes, k=k, allowed=allowed)
+        bitmap = self._flat.bitmap(allowed)
+        k, n_known = min(k, n_allowed), n_allowed
+        if built.n_recent:
+            n_known -= int(np.count_nonzero(_late(built, allowed)))
+            if n_known < k:
+                return self.scan(codes, k=k, allowed=allowed)
         found = built.tables.search(
             codes,
             k=k,
@@ -135,13 +147,13 @@ class MultiIndex:
                 built.tables.n,
                 self.n_bits,
                 beside=built.tables.beside,
-                n_allowed=None if in_tables is None else n_known,
+                n_allowed=None if allowed is None else n_known,
                 n_queries=len(codes),
             ),
-            allowed=in_tables,
+            allowed=bitmap if built.place is None else _known(built, allowed),
             max_radius=self.max_radius,
         )
-        return self._finish(codes, k, allowed, built, found)
+        return self._finish(codes, k, allowed, bitmap, built, found)
 
     def digest(self) -> str:
         """SHA-256 over rows and codes: that of the flat index, whatever tables there are."""
@@ -152,27 +164,25 @@ class MultiIndex:
         codes: Codes,
         k: int,
         allowed: BoolArray | None,
+        bitmap: NDArray[np.uint8] | None,
         built: _Built,
         found: Found,
     ) -> tuple[Candidates, Work]:
         """Join what the tables found with the recent rows, and scan for what they gave up."""
         n_scanned, left = 0, found.n_fell_back
         if left == len(codes):  # at once: after a scan every step here starts cold
-            joined = self._flat.search(codes, k=k, allowed=allowed, within=found.bound)
+            joined = self._flat.scan(codes, k=k, bitmap=bitmap, within=found.bound)
             n_scanned += joined.n_compared
         else:
             joined = Candidates(rows=built.rows[found.rows], distance=found.distance, n_compared=0)
-            recent = built.recent if allowed is None else built.recent[allowed[built.recent]]
-            if len(recent):
-                only = np.zeros(len(self), dtype=np.bool_)
-                only[recent] = True
-                late = self._flat.search(codes, k=k, allowed=only)
+            if built.n_recent:
+                late = self._flat.search(codes, k=k, allowed=_late(built, allowed))
                 n_scanned += late.n_compared
                 joined = _merge(joined, late, k)
             if left:
                 which = np.flatnonzero(~found.answered)
                 rest = Codes(packed=codes.packed[which], n_bits=codes.n_bits)
-                scanned = self._flat.search(rest, k=k, allowed=allowed, within=found.bound)
+                scanned = self._flat.scan(rest, k=k, bitmap=bitmap, within=found.bound)
                 n_scanned += scanned.n_compared
                 joined.rows[which], joined.distance[which] = scanned.rows, scanned.distance
         return replace(joined, n_compared=n_scanned + found.n_candidates), Work(
@@ -190,7 +200,7 @@ class MultiIndex:
                 self._flat.rows,
                 np.ones(len(self), dtype=np.bool_),
                 None,
-                np.zeros(0, dtype=np.int64),
+                0,
             )
         return self._built
 
@@ -201,18 +211,26 @@ class MultiIndex:
         known, alive = self._built.rows, self._built.alive
         place = np.minimum(np.searchsorted(known, self.rows), len(known) - 1)
         place[(known[place] != self.rows) | ~alive[place]] = -1
-        recent = np.flatnonzero(place < 0)
-        if len(recent) + np.count_nonzero(~alive) > STALE * len(known):
+        n_recent = int(np.count_nonzero(place < 0))
+        if n_recent + np.count_nonzero(~alive) > STALE * len(known):
             self._built = None
         else:
-            self._built = _Built(self._built.tables, known, alive, place, recent)
+            self._built = _Built(self._built.tables, known, alive, place, n_recent)
 
 
-def _bitmap(built: _Built, allowed: BoolArray | None) -> NDArray[np.uint8] | None:
-    """Rows that may be answered, one bit for each row of the tables; None is all of them."""
-    if built.place is None:
-        return None if allowed is None else np.packbits(allowed, bitorder="little")
-    place = built.place if allowed is None else built.place[allowed]
+def _late(built: _Built, allowed: BoolArray | None) -> BoolArray:
+    """bool[N]: the allowed rows that the tables do not know."""
+    assert built.place is not None  # noqa: S101 - there are such rows only after a change
+    late: BoolArray = built.place < 0
+    return late if allowed is None else late & allowed
+
+
+def _known(built: _Built, allowed: BoolArray | None) -> NDArray[np.uint8]:
+    """One bit for each row of the tables: is it held, as it was, and allowed?"""
+    if allowed is None:
+        return np.packbits(built.alive, bitorder="little")
+    assert built.place is not None  # noqa: S101 - without changes the index's own bitmap serves
+    place = built.place[allowed]
     known = np.zeros(len(built.rows), dtype=np.bool_)
     known[place[place >= 0]] = True
     return np.packbits(known, bitorder="little")
