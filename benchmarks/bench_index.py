@@ -86,18 +86,20 @@ def recall(found: NDArray[np.int32], truth: NDArray[np.int32]) -> float:
     return float((found <= truth[:, -1:]).mean())
 
 
-def measure(n: int, n_bits: int, data: str, ks: tuple[int, ...], *, singles: int) -> list[Row]:
-    """Every method on one set of codes."""
+def measure(
+    n: int, n_bits: int, data: str, ks: tuple[int, ...], *, singles: int, slow: bool
+) -> list[Row]:
+    """Every method on one set of codes, those that build slowly only where `slow`."""
     codes, queries = make(n, n_bits, data)
     read = reader()
     built: dict[str, tuple[Search, int, float]] = {}
     for method in METHODS:
-        if n <= method.at_most:
+        if n <= method.at_most and (slow or not method.builds_slowly):
             start = time.perf_counter()
             search, size = method.build(codes)
             built[method.name] = search, size, time.perf_counter() - start
     one = [queries[i : i + 1] for i in range(singles)]
-    batched = [method.name for method in METHODS if method.in_batches]
+    batched = [method.name for method in METHODS if method.in_batches and method.name in built]
     rows = []
     for k in ks:
         truth = built[FLAT][0](queries, k)
@@ -133,15 +135,21 @@ def main() -> None:
     """Measure, and put the new rows in the place of the old ones of the same case."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a million codes, under a minute")
-    quick = parser.parse_args().quick
+    parser.add_argument("--n", type=int, nargs="+", default=(100_000, 1_000_000, 10_000_000))
+    parser.add_argument("--bits", type=int, nargs="+", default=(64, 128, 256))
+    parser.add_argument("--data", nargs="+", default=("clustered", "uniform"))
+    parser.add_argument("--no-slow", action="store_true", help="leave out what builds slowly")
+    asked = parser.parse_args()
+    quick = asked.quick
     faiss.omp_set_num_threads(1)
-    sizes, ks = ((1_000_000,), (10,)) if quick else ((100_000, 1_000_000, 10_000_000), (10, 100))
+    sizes, ks = ((1_000_000,), (10,)) if quick else (asked.n, (10, 100))
+    how = {"singles": 8 if quick else 24, "slow": not quick and not asked.no_slow}
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True
     ).stdout.strip()
     where = {"machine": machine() | {"kernel": kernel.describe()}, "commit": commit}
-    for n, n_bits, data in itertools.product(sizes, (64, 128, 256), ("clustered", "uniform")):
-        new = [row | where for row in measure(n, n_bits, data, ks, singles=8 if quick else 24)]
+    for n, n_bits, data in itertools.product(sizes, asked.bits, asked.data):
+        new = [row | where for row in measure(n, n_bits, data, ks, **how)]
         for row in new:
             show(row)
         known = json.loads(RESULTS.read_text("utf-8")) if RESULTS.is_file() else []

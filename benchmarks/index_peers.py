@@ -1,7 +1,6 @@
 """Other libraries' approximate indexes over binary codes, each behind the same two calls."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import faiss
@@ -12,17 +11,6 @@ from usearch.index import Index as USearch
 Bytes = NDArray[np.uint8]
 Search = Callable[[Bytes, int], NDArray[np.int32]]
 """(queries u8[Q, n_bytes], k) to distances i32[Q, k], nearest first."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Peer:
-    """One way to build and search."""
-
-    name: str
-    build: Callable[[Bytes], tuple[Search, int]]
-    """Codes u8[N, n_bytes] to a search, and the bytes the index takes."""
-    at_most: int
-    """Codes it is measured with: a graph of 10 M takes an hour to build."""
 
 
 def _of_faiss(index: Any) -> tuple[Search, int]:
@@ -52,10 +40,8 @@ def hnsw(codes: Bytes, degree: int) -> tuple[Search, int]:
 def ivf(codes: Bytes) -> tuple[Search, int]:
     """Cells about trained centres; visits 64 of them."""
     n_cells = max(64, 2 ** round(np.log2(4 * np.sqrt(len(codes)))))
-    index = faiss.IndexBinaryIVF(
-        faiss.IndexBinaryFlat(8 * codes.shape[1]), 8 * codes.shape[1], n_cells
-    )
-    index.own_fields = False
+    cells = faiss.IndexBinaryFlat(8 * codes.shape[1])
+    index = faiss.IndexBinaryIVF(cells, 8 * codes.shape[1], n_cells)
     index.cp.niter = 5
     sample = np.random.default_rng(0).choice(len(codes), min(len(codes), 40 * n_cells), False)
     index.train(codes[sample])
@@ -75,12 +61,3 @@ def usearch_hnsw(codes: Bytes) -> tuple[Search, int]:
         return np.stack([index.search(q, k, threads=1).distances for q in queries]).astype(np.int32)
 
     return search, int(index.memory_usage)
-
-
-PEERS = (
-    Peer(name="faiss BinaryMultiHash 16-bit, 1 flip", build=multi_hash, at_most=10_000_000),
-    Peer(name="faiss BinaryIVF, 64 probes", build=ivf, at_most=10_000_000),
-    Peer(name="faiss BinaryHNSW M16 ef64", build=lambda c: hnsw(c, 16), at_most=1_000_000),
-    Peer(name="faiss BinaryHNSW M32 ef64", build=lambda c: hnsw(c, 32), at_most=1_000_000),
-    Peer(name="usearch b1 HNSW M16 ef64", build=usearch_hnsw, at_most=1_000_000),
-)

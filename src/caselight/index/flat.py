@@ -27,6 +27,11 @@ class FlatIndex:
         packed = layout.unpack(self._blocks, len(self), self.n_bits)
         return Codes(packed=packed, n_bits=self.n_bits)
 
+    @property
+    def n_bytes(self) -> int:
+        """Bytes that codes and rows take in memory."""
+        return self._blocks.nbytes + self.rows.nbytes
+
     def take(self, places: NDArray[np.int64]) -> Codes:
         """The codes at some places, i64[N] of 0..len(self) - 1, in the order asked for.
 

@@ -87,6 +87,14 @@ class MultiIndex:
         """All codes, in order of row."""
         return self._flat.codes
 
+    @property
+    def n_bytes(self) -> int:
+        """Bytes that codes, rows and, once built, tables take in memory."""
+        n_bytes = self._flat.n_bytes
+        if self._built is not None:
+            n_bytes += self._built.tables.buffer.nbytes + self._built.alive.nbytes
+        return n_bytes
+
     def add(self, rows: NDArray[np.int64], codes: Codes) -> None:
         """Add codes under rows, i64[N]; raises as `FlatIndex.add` does."""
         self._flat.add(rows, codes)
