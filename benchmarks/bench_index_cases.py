@@ -67,13 +67,13 @@ def adverse(n: int, n_bits: int, data: str, k: int, share: float) -> list[Row]:
     allowed = None if share == 1 else np.random.default_rng(1).random(n) < share
     index = AutoIndex(n_bits)
     index.add(rows, codes)
-    _, work = index.look_up(asked, k=k, allowed=allowed)
-    ways = {"scan": index.scan, "tables": index.look_up, "auto": index.explain}
-
-    def searcher(way: Callable[..., Any]) -> Callable[[Codes], Any]:
-        return lambda query: way(query, k=k, allowed=allowed)
-
-    took = per_query({name: searcher(way) for name, way in ways.items()}, asked)
+    _, work = index.look_up(asked, k=k, chosen=index.prepare(allowed))
+    ways: dict[str, Callable[[Codes], Any]] = {
+        "scan": lambda query: index.scan(query, k=k, chosen=index.prepare(allowed)),
+        "tables": lambda query: index.look_up(query, k=k, chosen=index.prepare(allowed)),
+        "auto": lambda query: index.explain(query, k=k, allowed=allowed),
+    }
+    took = per_query(ways, asked)
     return [
         {
             "n": n,

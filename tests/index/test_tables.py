@@ -106,7 +106,7 @@ def test_it_says_what_it_did(kernel: str) -> None:
     rng = np.random.default_rng(1)
     index = MultiIndex(128, m=11)
     index.add(np.arange(500), codes_about(rng, 500, 128, 50))
-    found, work = index.look_up(codes_about(rng, 4, 128, 50), k=3)
+    found, work = index.look_up(codes_about(rng, 4, 128, 50), k=3, chosen=index.prepare(None))
     assert found.n_compared == work.n_scanned + work.n_candidates
     if kernel == "native":
         assert work.n_fell_back == work.n_scanned == 0

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
 from caselight.index.prices import Choice, choose
 from caselight.index.substrings import available
 from caselight.index.tables import MultiIndex, Work
@@ -44,14 +42,12 @@ class AutoIndex(MultiIndex):
         Raises:
             IndexMismatch: `index.bits_mismatch` for another width.
         """
-        n_allowed = len(self) if allowed is None else int(np.count_nonzero(allowed))
-        choice = choose(len(self), k=k, n_allowed=n_allowed)
+        chosen = self.prepare(allowed)
+        choice = choose(len(self), k=k, n_allowed=chosen.n_allowed)
         if not available():
             choice = Choice(method="scan", reason="the native extension was not built")
-        if choice.method == "tables":
-            found, work = self.look_up(codes, k=k, allowed=allowed, n_allowed=n_allowed)
-        else:
-            found, work = self.scan(codes, k=k, allowed=allowed)
+        answer = self.look_up if choice.method == "tables" else self.scan
+        found, work = answer(codes, k=k, chosen=chosen)
         return found, Explanation(
             method=choice.method,
             reason=choice.reason,

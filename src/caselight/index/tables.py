@@ -48,6 +48,16 @@ class _Built:
     """Rows held now that the tables do not know."""
 
 
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which rows may be answered, prepared once for tables and scan."""
+
+    mask: BoolArray | None
+    bitmap: NDArray[np.uint8] | None
+    """The mask, one bit a row, lowest first."""
+    n_allowed: int
+
+
 class MultiIndex:
     """A flat index with tables over it, built at the first search and again when out of date."""
 
@@ -112,42 +122,36 @@ class MultiIndex:
 
         With `max_radius` set nearer rows may be missing; rows, distances and order stay true.
         """
-        return self.look_up(codes, k=k, allowed=allowed)[0]
+        return self.look_up(codes, k=k, chosen=self.prepare(allowed))[0]
 
-    def scan(
-        self, codes: Codes, *, k: int, allowed: BoolArray | None = None
-    ) -> tuple[Candidates, Work]:
-        """Answer without the tables."""
-        found = self._flat.search(codes, k=k, allowed=allowed)
+    def prepare(self, allowed: BoolArray | None) -> Filter:
+        """Pack and count bool[len(self)], in order of row; None is all."""
+        bitmap = self._flat.bitmap(allowed)
+        n_allowed = len(self) if bitmap is None else int(np.bitwise_count(bitmap).sum())
+        return Filter(allowed, bitmap, n_allowed)
+
+    def scan(self, codes: Codes, *, k: int, chosen: Filter) -> tuple[Candidates, Work]:
+        """Answer without the tables; the arguments are those of `look_up`."""
+        found = self._flat.scan(codes, k=k, bitmap=chosen.bitmap)
         return found, Work(n_scanned=found.n_compared)
 
-    def look_up(
-        self,
-        codes: Codes,
-        *,
-        k: int,
-        allowed: BoolArray | None = None,
-        n_allowed: int | None = None,
-    ) -> tuple[Candidates, Work]:
+    def look_up(self, codes: Codes, *, k: int, chosen: Filter) -> tuple[Candidates, Work]:
         """Answer with the tables and say what it cost; scans where there is no extension.
 
         Args:
             codes: Q codes of the index's width.
             k: rows wanted, at least 1.
-            allowed: bool[len(self)], in order of row; None is all.
-            n_allowed: how many are allowed, where that was counted already.
+            chosen: from `prepare`.
         """
-        if n_allowed is None:
-            n_allowed = len(self) if allowed is None else int(np.count_nonzero(allowed))
-        if not available() or n_allowed < 1 or k < 1 or codes.n_bits != self.n_bits:
-            return self.scan(codes, k=k, allowed=allowed)
+        n_known = chosen.n_allowed
+        if not available() or n_known < 1 or k < 1 or codes.n_bits != self.n_bits:
+            return self.scan(codes, k=k, chosen=chosen)
         built = self._open()
-        bitmap = self._flat.bitmap(allowed)
-        k, n_known = min(k, n_allowed), n_allowed
+        k = min(k, n_known)
         if built.n_recent:
-            n_known -= int(np.count_nonzero(_late(built, allowed)))
+            n_known -= int(np.count_nonzero(_late(built, chosen.mask)))
             if n_known < k:
-                return self.scan(codes, k=k, allowed=allowed)
+                return self.scan(codes, k=k, chosen=chosen)
         found = built.tables.search(
             codes,
             k=k,
@@ -155,13 +159,13 @@ class MultiIndex:
                 built.tables.n,
                 self.n_bits,
                 beside=built.tables.beside,
-                n_allowed=None if allowed is None else n_known,
+                n_allowed=n_known,
                 n_queries=len(codes),
             ),
-            allowed=bitmap if built.place is None else _known(built, allowed),
+            allowed=chosen.bitmap if built.place is None else _known(built, chosen.mask),
             max_radius=self.max_radius,
         )
-        return self._finish(codes, k, allowed, bitmap, built, found)
+        return self._finish(codes, k, chosen, built, found)
 
     def digest(self) -> str:
         """SHA-256 over rows and codes: that of the flat index, whatever tables there are."""
@@ -171,26 +175,25 @@ class MultiIndex:
         self,
         codes: Codes,
         k: int,
-        allowed: BoolArray | None,
-        bitmap: NDArray[np.uint8] | None,
+        chosen: Filter,
         built: _Built,
         found: Found,
     ) -> tuple[Candidates, Work]:
         """Join what the tables found with the recent rows, and scan for what they gave up."""
         n_scanned, left = 0, found.n_fell_back
         if left == len(codes):  # at once: after a scan every step here starts cold
-            joined = self._flat.scan(codes, k=k, bitmap=bitmap, within=found.bound)
+            joined = self._flat.scan(codes, k=k, bitmap=chosen.bitmap, within=found.bound)
             n_scanned += joined.n_compared
         else:
             joined = Candidates(rows=built.rows[found.rows], distance=found.distance, n_compared=0)
             if built.n_recent:
-                late = self._flat.search(codes, k=k, allowed=_late(built, allowed))
+                late = self._flat.search(codes, k=k, allowed=_late(built, chosen.mask))
                 n_scanned += late.n_compared
                 joined = _merge(joined, late, k)
             if left:
                 which = np.flatnonzero(~found.answered)
                 rest = Codes(packed=codes.packed[which], n_bits=codes.n_bits)
-                scanned = self._flat.scan(rest, k=k, bitmap=bitmap, within=found.bound)
+                scanned = self._flat.scan(rest, k=k, bitmap=chosen.bitmap, within=found.bound)
                 n_scanned += scanned.n_compared
                 joined.rows[which], joined.distance[which] = scanned.rows, scanned.distance
         return replace(joined, n_compared=n_scanned + found.n_candidates), Work(
