@@ -11,9 +11,10 @@
 #define CHUNK 256     /* probes in flight: their starts fit the first-level cache */
 #define LINES_AHEAD 48
 #define LONGEST_RUN 64
-#define EXPLORE 0.06  /* of the scan, spent before finishing is foreseen to be cheaper than it */
-#define PROMISE 0.5   /* of the scan: foreseen costs above it are not worth the risk */
-#define OVERRUN 1.5   /* times the promise; the true cost of a step is known before it is paid */
+#define EXPLORE 0.04  /* of the scan, spent before finishing is foreseen to be cheaper than it */
+#define CLOSE 3       /* steps from the end of what is free, in which finishing is foreseen */
+#define PROMISE 0.7   /* of the scan: foreseen costs above it are not worth the risk */
+#define OVERRUN 1.25  /* times the promise; the true cost of a step is known before it is paid */
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #define HAS_POPCNT_TARGET 1
@@ -231,19 +232,21 @@ static int widen(search *s, int32_t table, double most, look_function *look) {
 
 /* Widen until nothing nearer can be left. Returns 0, or -1 where the scan is cheaper. */
 static int widen_all(search *s, int32_t max_radius, look_function *look) {
-    double free_of_promise = EXPLORE * s->prices->scan, most = free_of_promise, cost;
+    double free_of_promise = EXPLORE * s->prices->scan, most, cost;
     for (;;) {
         int32_t full = s->top.at_most >= s->top.k, reached = s->at.radius;
         if (reached >= s->top.kth || (full && reached >= max_radius)) return 0;
         int32_t table = next_step(s, &s->at, &cost);
         if (table < 0) return 0;
-        if (s->work->spent + cost > free_of_promise) {
+        double spent = s->work->spent, left = PROMISE * s->prices->scan - spent;
+        most = free_of_promise;
+        if (spent + CLOSE * cost > free_of_promise) {
             int32_t needed = s->top.kth < max_radius ? s->top.kth : max_radius;
-            double left = PROMISE * s->prices->scan - s->work->spent;
             double foreseen = full ? foresee(s, needed, left) : left + 1;
-            if (foreseen > left) return -1;
-            most = s->work->spent + OVERRUN * foreseen;
-            if (most < free_of_promise) most = free_of_promise;
+            if (foreseen <= left && spent + OVERRUN * foreseen > most)
+                most = spent + OVERRUN * foreseen;
+            else if (foreseen > left && spent + cost > free_of_promise)
+                return -1;
         }
         if (widen(s, table, most, look)) return -1;
     }
