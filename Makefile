@@ -7,14 +7,14 @@ READY := $(VENV)/.ready
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint types layers unit test-all fix golden bench results archive learning clean
+.PHONY: help setup run test lint types layers unit test-all sanitize fix golden bench bench-index results archive learning clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1|\2/' | column -t -s '|'
 
 setup: $(READY) ## locked environment in .venv (uv if present, pip otherwise)
 
-$(READY): pyproject.toml constraints.txt scripts/setup.sh
+$(READY): pyproject.toml constraints.txt scripts/setup.sh setup.py $(wildcard src/caselight/index/native/*)
 	@PYTHON=$(PYTHON) bash scripts/setup.sh $(VENV)
 	@touch $@
 
@@ -40,6 +40,9 @@ unit:
 test-all: setup lint types layers ## everything: slow, real-data and kill tests too
 	@$(BIN)/pytest -n $(JOBS)
 
+sanitize: setup ## the C code with address and undefined-behaviour checks, driven by its tests
+	@PYTHON=$(BIN)/python bash scripts/sanitize.sh
+
 fix: setup ## format, and mend what ruff can
 	@$(BIN)/ruff format -q .
 	@$(BIN)/ruff check -q --fix .
@@ -49,7 +52,13 @@ golden: setup ## rewrite the golden files and show the difference
 	@git --no-pager diff --stat tests/golden
 
 bench: setup ## run the benchmarks; one JSON line a result under benchmarks/results
-	@for file in benchmarks/bench_*.py benchmarks/speed_page.py; do $(BIN)/python $$file || exit 1; done
+	@for file in $(filter-out benchmarks/bench_index%,$(wildcard benchmarks/bench_*.py)) \
+	  benchmarks/speed_page.py; do $(BIN)/python $$file || exit 1; done
+
+bench-index: setup ## search of codes against other libraries; QUICK=1 for a million codes, a minute
+	@$(BIN)/python -c 'import faiss, usearch' 2>/dev/null || \
+	  $(BIN)/python -m pip install --quiet -c constraints.txt faiss-cpu usearch
+	@$(BIN)/python benchmarks/bench_index.py $(if $(QUICK),--quick)
 
 results: setup ## write docs/results from the data in CASELIGHT_DATA
 	@$(BIN)/python benchmarks/results_retrieval.py

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from caselight import __version__
 from caselight.config import TowerSettings
 from caselight.errors import Error
+from caselight.index import kernel
 
 PACKAGES = (
     "numpy",
@@ -48,6 +49,7 @@ def examine() -> tuple[Check, ...]:
         *(_package(name) for name in PACKAGES),
         *_weights(),
         *_devices(),
+        _search(),
         _deidentification(),
     )
 
@@ -57,6 +59,11 @@ def _python() -> Check:
     remedy = "" if ok else "install Python 3.11 or newer"
     found = f"{platform.python_version()} on {platform.machine()}, Caselight {__version__}"
     return Check(what="python", found=found, ok=ok, remedy=remedy)
+
+
+def _search() -> Check:
+    found, _, remedy = kernel.describe().partition(": ")
+    return Check(what="search kernel", found=found, ok=True, remedy=remedy)
 
 
 def _deidentification() -> Check:

@@ -1,9 +1,12 @@
 """Index: binary codes on disk and in memory, searched by Hamming distance.
 
-Read `flat.py` first: exact, simple, and what every faster index is tested against. `manifest.py`
-says which model and which state of the archive an index belongs to, and refuses any other.
+Read `flat.py` first: exact, simple, and what every faster index is tested against:
+`tables.py` looks up what is near, `auto.py` chooses between the two. `manifest.py` says which model
+and which state of the archive an index belongs to, and refuses any other.
 """
 
+from caselight.index.auto import AutoIndex
 from caselight.index.flat import FlatIndex
+from caselight.index.tables import MultiIndex
 
-INDEXES = {"flat": FlatIndex}
+INDEXES = {"flat": FlatIndex, "multi": MultiIndex, "auto": AutoIndex}

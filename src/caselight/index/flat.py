@@ -27,6 +27,11 @@ class FlatIndex:
         packed = layout.unpack(self._blocks, len(self), self.n_bits)
         return Codes(packed=packed, n_bits=self.n_bits)
 
+    @property
+    def n_bytes(self) -> int:
+        """Bytes that codes and rows take in memory."""
+        return self._blocks.nbytes + self.rows.nbytes
+
     def take(self, places: NDArray[np.int64]) -> Codes:
         """The codes at some places, i64[N] of 0..len(self) - 1, in the order asked for.
 
@@ -76,11 +81,44 @@ class FlatIndex:
             IndexMismatch: `index.bits_mismatch` for another width.
             ValueError: for k below 1, or allowed of another length.
         """
-        self._check(codes)
-        if allowed is not None and len(allowed) != len(self):
+        return self.scan(codes, k=k, bitmap=self.bitmap(allowed))
+
+    def bitmap(self, allowed: BoolArray | None) -> NDArray[np.uint8] | None:
+        """One bit a row, lowest first, for `scan`; None stays None.
+
+        Raises:
+            ValueError: for allowed of another length than the index.
+        """
+        if allowed is None:
+            return None
+        if len(allowed) != len(self):
             raise ValueError(f"found {len(allowed)} allowed for {len(self)} rows; give one a row")
-        bitmap = None if allowed is None else np.packbits(allowed, bitorder="little")
-        found = kernel.scan(self._blocks, len(self), self.n_bits, codes.packed, k, allowed=bitmap)
+        return np.packbits(allowed, bitorder="little")
+
+    def scan(
+        self,
+        codes: Codes,
+        *,
+        k: int,
+        bitmap: NDArray[np.uint8] | None = None,
+        within: int | None = None,
+    ) -> Candidates:
+        """Do as `search` does, for what is known already.
+
+        Args:
+            codes: Q codes of the index's width.
+            k: rows wanted, at least 1.
+            bitmap: which rows are allowed, from `bitmap`; None is all.
+            within: a distance that the k nearest are known not to exceed; None knows nothing.
+
+        Raises:
+            IndexMismatch: `index.bits_mismatch` for another width.
+            ValueError: for k below 1.
+        """
+        self._check(codes)
+        found = kernel.scan(
+            self._blocks, len(self), self.n_bits, codes.packed, k, allowed=bitmap, within=within
+        )
         return Candidates(
             rows=self.rows[found.rows], distance=found.distance, n_compared=found.n_compared
         )

@@ -1,6 +1,6 @@
 """The scan of packed codes: in C where that was compiled, in NumPy otherwise, with equal answers.
 
-`layout.py` says how the codes lie, `native/` holds the C, decision 0029 the reasons.
+`layout.py` says how the codes lie, `native/` holds the C, decision 0030 the reasons.
 """
 
 import importlib
@@ -26,6 +26,16 @@ _QUERIES_AT_ONCE = 16
 def instruction_sets() -> tuple[str, ...]:
     """What can run here, the fastest first: "avx512", "avx2", "neon", "portable", "numpy"."""
     return (*(_native.instruction_sets() if _native else ()), "numpy")
+
+
+def describe() -> str:
+    """Which of them runs, and why it is no faster one."""
+    if _native is None:
+        return (
+            "numpy: no compiler was found when Caselight was installed; install gcc or clang, then "
+            "Caselight again, and searches are many times faster"
+        )
+    return instruction_sets()[0]
 
 
 def scan(

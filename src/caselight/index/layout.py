@@ -1,4 +1,4 @@
-"""How codes lie in memory and on disk, so that a scan reads little: decision 0029.
+"""How codes lie in memory and on disk, so that a scan reads little: decision 0030.
 
 Codes come in blocks of 512. One byte of each code of a block, in order of row, is a plane of 512
 bytes. A segment is 128 blocks, or those that are left: first the planes of bytes 0 to 7 of all

@@ -14,6 +14,8 @@ enum {
     IN_CACHE = 1 << 22,  /* bytes of codes that a single query finds in the cache */
     WINDOW = 32,         /* blocks between two looks at what pruning saves */
     CHUNK = 1 << 14,     /* bytes that all queries read before the next: level 1 cache */
+    ALL_GROUPS = (1 << CL_GROUPS) - 1,
+    FEW = 4,             /* reading here and there is so many times slower than all of it */
     MANY = 64,           /* groups that pass, to look at once */
     MOST_PATIENCE = 64,  /* windows between two trials of fewer planes */
     MOST_BLOCKS = 16,    /* in a chunk, however short the codes */
@@ -48,7 +50,8 @@ static void look_at_saving(cl_query *query, int limit, int n_bytes, int planes) 
 typedef struct {
     const uint8_t *slices[CL_MAX_SLICES];
     uint64_t lanes[CL_GROUPS]; /* bit i of group g: code 64 g + i exists and may be answered */
-    int n_open;                /* groups with any such code */
+    unsigned open;             /* bit g: group g has any such code */
+    int n_open;                /* how many have */
     int64_t row;               /* of its first code */
 } block_at;
 
@@ -59,8 +62,10 @@ static void find_block(const cl_codes *codes, int64_t index, block_at *block) {
     if (!codes->allowed && codes->n - row >= CL_BLOCK) {
         memset(block->lanes, 0xff, sizeof block->lanes);
         block->n_open = CL_GROUPS;
+        block->open = ALL_GROUPS;
         return;
     }
+    block->open = 0;
     block->n_open = 0;
     for (int g = 0; g < CL_GROUPS; g++, row += CL_GROUP) {
         int64_t left = codes->n - row;
@@ -73,6 +78,7 @@ static void find_block(const cl_codes *codes, int64_t index, block_at *block) {
         }
         block->lanes[g] = lanes;
         block->n_open += lanes != 0;
+        block->open |= (unsigned)(lanes != 0) << g;
     }
 }
 
@@ -105,14 +111,14 @@ static void scan_block(const cl_isa *isa, const block_at *block, int n_bytes, cl
     uint8_t sums[CL_BLOCK];
     int limit = cl_topk_limit(query->top);
     int planes = planes_first(query, limit, n_bytes);
-    unsigned groups = (1U << CL_GROUPS) - 1;
+    unsigned groups = block->open;
     if (limit == 0) return;
-    if (limit > LIMIT_OF_BYTES || block->n_open * n_bytes < CL_GROUPS * planes) {
+    if (limit > LIMIT_OF_BYTES || FEW * block->n_open * n_bytes <= CL_GROUPS * planes) {
         /* no sum of bytes tells, or few groups are open: each group by itself */
         memset(sums, 0, sizeof sums);
         planes = 0;
     } else {
-        groups = isa->prefix(block->slices, planes, query->code, limit, sums);
+        groups &= isa->prefix(block->slices, planes, query->code, limit, sums);
         query->groups += CL_GROUPS;
         for (unsigned left = groups; left; left &= left - 1) query->passed++;
         if (query->groups >= WINDOW * CL_GROUPS || query->passed >= MANY)
@@ -121,7 +127,7 @@ static void scan_block(const cl_isa *isa, const block_at *block, int n_bytes, cl
     for (; groups; groups &= groups - 1) {
         int g = __builtin_ctz(groups), at = g * CL_GROUP;
         limit = cl_topk_limit(query->top);
-        if (block->lanes[g] == 0 || limit == 0) continue;
+        if (limit == 0) return;
         if (limit > LIMIT_OF_BYTES) {
             scan_wide(isa, block, g, n_bytes, query);
         } else {
