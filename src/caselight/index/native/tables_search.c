@@ -14,7 +14,7 @@
 #define EXPLORE 0.04  /* of the scan, spent before finishing is foreseen to be cheaper than it */
 #define CLOSE 3       /* steps from the end of what is free, in which finishing is foreseen */
 #define PROMISE 0.7   /* of the scan: foreseen costs above it are not worth the risk */
-#define OVERRUN 1.25  /* times the promise; the true cost of a step is known before it is paid */
+#define OVERRUN 1.5   /* times the promise; the true cost of a step is known before it is paid */
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #define HAS_POPCNT_TARGET 1
