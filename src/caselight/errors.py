@@ -177,6 +177,18 @@ class AuditError(Error):
     )
 
 
+class EraseError(Error):
+    """An erasure that cannot be, or a list of the erased that is not this home's."""
+
+    code = "erase.no_such_patient"
+    codes = (
+        "erase.no_such_patient",
+        "erase.not_confirmed",
+        "erase.other_home",
+        "erase.bad_list",
+    )
+
+
 class EvaluationError(Error):
     """An evaluation that has nothing to score."""
 

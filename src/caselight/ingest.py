@@ -24,6 +24,7 @@ from caselight.data.pixels import read_pixels
 from caselight.data.reports import remove_names
 from caselight.data.store import Held, NewStudy, Store
 from caselight.data.texts import pair_text
+from caselight.data.tombstones import read_tombstones, tombstone
 from caselight.errors import DataError
 from caselight.recording import Recorder
 from caselight.types import Image, IngestReceipt, Rejected, SourceImage, SourceStudy, Study
@@ -42,6 +43,8 @@ class _Outcome:
     rejected: tuple[Rejected, ...] = ()
     shows_patient: bool = False
     """Whether the study's id, or a picture's path, contains the patient's."""
+    erased: bool = False
+    """Whether it was left out because its patient was erased."""
     notes: Mapping[str, int] = field(default_factory=dict)
     """What is worth telling about how it was read, and how often it was so."""
 
@@ -77,6 +80,7 @@ def ingest(
     Raises:
         AuditError: when the record cannot be written.
         DataError: when the archive as a whole cannot be read.
+        EraseError: when the list of the erased is damaged.
         StoreError: when the home cannot be written.
     """
     start = clock()
@@ -90,6 +94,7 @@ def ingest(
         ThreadPoolExecutor(max_workers=workers) as pool,
     ):
         rejected = list(archive.rejected)
+        erased = read_tombstones(store)
         for batch in _batches(archive.studies(), settings.batch_studies):
             held = store.held([source.study_id for source in batch])
             splits = store.splits_of({store.pseudonym(_patient(source)) for source in batch})
@@ -99,6 +104,8 @@ def ingest(
                 held: Mapping[str, Held] = held,
                 splits: Mapping[str, str] = splits,
             ) -> _Outcome:
+                if erased and tombstone(store, store.pseudonym(_patient(source))) in erased:
+                    return _Outcome(erased=True)
                 return _read(source, store, settings, origin, held.get(source.study_id), splits)
 
             done = list(pool.map(read, batch))
@@ -125,7 +132,7 @@ def ingest(
         ),
         seconds=round(clock() - start, 3),
     )
-    recorder.ingested(receipt, origin)
+    recorder.ingested(receipt, origin, erased=outcomes["erased"])
     return receipt
 
 
@@ -295,7 +302,7 @@ def _bytes_digest(path: Path) -> str:
 def _counts(outcome: _Outcome) -> dict[str, int]:
     shown = {"shown_patients": int(outcome.shows_patient)}
     if outcome.new is None:
-        return {**shown, "unchanged": int(outcome.known)}
+        return {**shown, "unchanged": int(outcome.known), "erased": int(outcome.erased)}
     study = outcome.new.study
     return {
         **shown,
@@ -311,6 +318,12 @@ def _notes(outcomes: Counter[str], n_torn: int) -> Iterator[str]:
         yield (
             f"{n_torn} patients have studies in two splits, by the archive's own word; give every "
             "patient one split, or scores on the later one are too high"
+        )
+    if outcomes["erased"]:
+        # Only how many: a receipt that names them would bring back what was erased.
+        yield (
+            f"{outcomes['erased']} studies of erased patients were left out; take them out of the "
+            "archive too, or see `caselight erase --readmit`"
         )
     if outcomes["shown_patients"]:
         yield (

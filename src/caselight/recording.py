@@ -92,8 +92,8 @@ class Recorder:
             )
         )
 
-    def ingested(self, receipt: IngestReceipt, origin: str) -> int:
-        """Record that an ingest came to its end."""
+    def ingested(self, receipt: IngestReceipt, origin: str, *, erased: int) -> int:
+        """Record that an ingest came to its end, and left out so many of erased patients."""
         refused = Counter(one.code for one in receipt.rejected)
         return self.say(
             "ingest.finished",
@@ -104,6 +104,7 @@ class Recorder:
                 "unchanged": receipt.unchanged,
                 "refused": dict(sorted(refused.items())),
                 "images": receipt.images,
+                "erased": erased,
             },
         )
 

@@ -22,6 +22,9 @@ By = Literal["codes", "words", "both"]
 Fusion = Literal["vectors", "ranks"]
 """How words and a picture become one query; see `composing.py` and `ranking.py`."""
 
+Learned = Literal["directly", "through", "no", "unknown"]
+"""Whether a model learned from a patient: itself, through the one it began from, or not."""
+
 SECTIONS = ("findings", "impression", "indication", "comparison", "technique", "notes")
 """The sections a report may have; a caption belongs to one image and lives there."""
 
@@ -237,6 +240,61 @@ class SearchResult:
     """Position of the answer in the home's log."""
     query: Query
     """The query as it was answered; ask it again with more in `like` or `unlike` to go on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelTrace:
+    """What the record says of one model and one erased patient."""
+
+    model: str
+    """Fingerprint."""
+    learned: Learned
+    through: str | None = None
+    """The model it began from, where it learned from the patient through that one."""
+    record: int | None = None
+    """Position of the record that it was made; None where that record is missing."""
+    patients: int | None = None
+    """How many patients it learned from."""
+    place: int | None = None
+    """Which of them the patient is, in the order of their digests; None unless `directly`."""
+    path: tuple[str, ...] = ()
+    """What leads from the patient's digest to the root in that record, 64 hex digits each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swept:
+    """What was removed because nobody who is left has it."""
+
+    pictures: int = 0
+    """Files, those that an interrupted ingest had left among them."""
+    thumbnails: int = 0
+    features: int = 0
+    index_rows: int = 0
+    """Rows with their codes and embeddings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasureReceipt:
+    """What was erased of a patient, and which models had learned from it.
+
+    It holds the digest under which the record spoke of the patient, which nobody can make again:
+    whoever has this receipt and knows whose it is can still read what the record says of them.
+    """
+
+    patient: str
+    """The digest, 32 hex digits."""
+    studies: int
+    images: int
+    swept: Swept | None
+    """None while the erasure is not finished."""
+    models: tuple[ModelTrace, ...]
+    record: int | None
+    """Position of the record of it; None for a dry run."""
+    finished: int | None
+    """Position of the record that nothing is left; None for a dry run, or while it is not so."""
+    proofs: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+    """That each record named here stands in the log; see docs/guide/erase.md."""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,12 +5,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from caselight.types import IngestReceipt, Query, SearchResult
+from caselight.types import ErasureReceipt, IngestReceipt, Query, SearchResult, Swept
 
 VERSION = 1
 """Of a receipt, of a check of a dataset, and of what the doctor found."""
 RESULT_VERSION = 3
 """Of an answer; 2 added `parts` and `query`, and `hamming` may be null; 3 added `record`."""
+
+ERASURE_VERSION = 1
+"""Of the receipt of an erasure."""
 
 
 def receipt_json(receipt: IngestReceipt) -> dict[str, Any]:
@@ -26,6 +29,33 @@ def receipt_json(receipt: IngestReceipt) -> dict[str, Any]:
         "notes": list(receipt.notes),
         "seconds": receipt.seconds,
         "version": VERSION,
+    }
+
+
+def erasure_json(receipt: ErasureReceipt) -> dict[str, Any]:
+    """What `erase --json` prints, and `audit verify --proof` checks."""
+    swept = Swept() if receipt.swept is None else receipt.swept
+    return {
+        "proof": "erasure",
+        "version": ERASURE_VERSION,
+        "patient": receipt.patient,
+        "removed": {"studies": receipt.studies, "images": receipt.images, **asdict(swept)},
+        "models": [
+            {
+                "model": trace.model,
+                "learned": trace.learned,
+                "through": trace.through,
+                "record": trace.record,
+                "patients": trace.patients,
+                "place": trace.place,
+                "path": list(trace.path),
+            }
+            for trace in receipt.models
+        ],
+        "record": receipt.record,
+        "finished": receipt.finished,
+        "proofs": [dict(proof) for proof in receipt.proofs],
+        "notes": list(receipt.notes),
     }
 
 

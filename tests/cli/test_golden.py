@@ -24,6 +24,7 @@ COMMANDS = (
     ("demo-archive",),
     ("doctor",),
     ("embed",),
+    ("erase",),
     ("evaluate",),
     ("export",),
     ("index",),

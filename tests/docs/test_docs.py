@@ -129,7 +129,7 @@ def test_every_exit_status_is_documented() -> None:
 
 def test_every_code_and_setting_that_a_page_names_exists() -> None:
     known = {*known_keys(), *(code for family in families() for code in family.codes), *EVENTS}
-    files = {"py", "md", "toml", "json", "safetensors", "sqlite", "csv", "xlsx", "npz"}
+    files = {"py", "md", "toml", "json", "safetensors", "sqlite", "csv", "xlsx", "npz", "npy"}
     rooms = "|".join(sorted({one.split(".")[0] for one in known}))
     for page in PAGES:
         # Commands are left out: they run, and some show a wrong name on purpose.

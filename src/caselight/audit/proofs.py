@@ -5,7 +5,7 @@ Whoever has the log's verifier can check it without the log and without a networ
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,23 +42,36 @@ def prove_inclusion(log: AuditLog, position: int) -> dict[str, Any]:
     Raises:
         AuditError: `audit.no_such_record`.
     """
+    return prove_inclusions(log, [position])[0]
+
+
+def prove_inclusions(log: AuditLog, positions: Sequence[int]) -> list[dict[str, Any]]:
+    """Prove that records stand in the log as it is now, all under one checkpoint.
+
+    Raises:
+        AuditError: `audit.no_such_record`.
+    """
     checkpoint, leaves = log.leaves()
-    if not 0 <= position < len(leaves):
-        raise AuditError(
-            f"the log holds {len(leaves)} records, 0 to {len(leaves) - 1}, and not {position}; "
-            "`caselight audit show` lists them",
-            code="audit.no_such_record",
-        )
-    end = log.files.log.stat().st_size
-    line = next(line for at, line in enumerate(lines_of(log.files.log, end)) if at == position)
-    return {
-        "proof": "inclusion",
-        "version": VERSION,
-        "position": position,
-        "line": line.decode("utf-8"),
-        "path": [digest.hex() for digest in inclusion_path(leaves, position)],
-        "checkpoint": log.checkpoint_of(checkpoint),
-    }
+    for position in positions:
+        if not 0 <= position < len(leaves):
+            raise AuditError(
+                f"the log holds {len(leaves)} records, 0 to {len(leaves) - 1}, and not {position}; "
+                "`caselight audit show` lists them",
+                code="audit.no_such_record",
+            )
+    end, wanted = log.files.log.stat().st_size, set(positions)
+    lines = {at: line for at, line in enumerate(lines_of(log.files.log, end)) if at in wanted}
+    return [
+        {
+            "proof": "inclusion",
+            "version": VERSION,
+            "position": position,
+            "line": lines[position].decode("utf-8"),
+            "path": [digest.hex() for digest in inclusion_path(leaves, position)],
+            "checkpoint": log.checkpoint_of(checkpoint),
+        }
+        for position in positions
+    ]
 
 
 def prove_growth(log: AuditLog, earlier: str, verifier: Verifier) -> dict[str, Any]:
@@ -93,25 +106,27 @@ def check_proof(proof: Mapping[str, Any], verifier: Verifier) -> Proven:
     """
     try:
         if proof["version"] != VERSION:
-            raise _bad(f"it is of version {proof['version']}, and this Caselight reads {VERSION}")
+            raise bad_proof(
+                f"it is of version {proof['version']}, and this Caselight reads {VERSION}"
+            )
         checkpoint = verifier.check(proof["checkpoint"])
         path = [bytes.fromhex(digest) for digest in proof["path"]]
         if proof["proof"] == "consistency":
             earlier = verifier.check(proof["earlier"])
             if not consistent(earlier.size, earlier.root, checkpoint.size, checkpoint.root, path):
-                raise _bad("the later log does not begin with the earlier one")
+                raise bad_proof("the later log does not begin with the earlier one")
             return Proven(checkpoint=checkpoint, record=None, grew_from=earlier)
         if proof["proof"] != "inclusion":
-            raise _bad(f"it is of kind {proof['proof']!r}, expected inclusion or consistency")
+            raise bad_proof(f"it is of kind {proof['proof']!r}, expected inclusion or consistency")
         line, position = proof["line"].encode(), int(proof["position"])
         parts = split_line(line)
         record = read_line(line)
         if parts is None or record.position != position:
-            raise _bad("its record is of another position")
+            raise bad_proof("its record is of another position")
         if not includes(leaf_digest(parts[1]), position, checkpoint.size, path, checkpoint.root):
-            raise _bad("its path does not lead to the signed root")
+            raise bad_proof("its path does not lead to the signed root")
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise _bad("it is no proof as `caselight audit prove` writes it") from None
+        raise bad_proof("it is no proof as `caselight audit prove` writes it") from None
     return Proven(checkpoint=checkpoint, record=record, grew_from=None)
 
 
@@ -126,9 +141,10 @@ def read_proof(text: str) -> Mapping[str, Any]:
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        raise _bad("it is no JSON object")
+        raise bad_proof("it is no JSON object")
     return found
 
 
-def _bad(why: str) -> AuditError:
+def bad_proof(why: str) -> AuditError:
+    """What is said of a proof that proves nothing."""
     return AuditError(f"the proof proves nothing: {why}; ask for it anew", code="audit.bad_proof")

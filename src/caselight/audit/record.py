@@ -35,6 +35,8 @@ EVENTS = (
     "embeddings.made",
     "answer.exported",
     "patient.erased",
+    "erasure.finished",
+    "patient.readmitted",
     "backup.cleansed",
     "request.refused",
 )

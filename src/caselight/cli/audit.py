@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from caselight.audit import receipts
 from caselight.audit.log import FOLDER, AuditLog, open_log
 from caselight.audit.notes import Verifier, read_verifier, split_notes
 from caselight.audit.proofs import check_proof, prove_growth, prove_inclusion, read_proof
@@ -213,7 +214,11 @@ def _opened(home: Path) -> AuditLog:
 
 
 def _check(path: Path, verifier: Verifier, *, as_json: bool) -> None:
-    proven = check_proof(read_proof(_text(path)), verifier)
+    proof = read_proof(_text(path))
+    if proof.get("proof") == receipts.KIND:
+        proven = receipts.check_receipt(proof, verifier)
+    else:
+        proven = check_proof(proof, verifier)
     size = proven.checkpoint.size
     if as_json:
         print_json(

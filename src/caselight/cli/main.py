@@ -14,6 +14,7 @@ from caselight.cli import (
     demo_archive,
     doctor,
     embed,
+    erase,
     evaluate,
     export,
     index,
@@ -48,6 +49,7 @@ app.command("embed")(embed.embed)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)
 app.add_typer(audit.app, name="audit")
+app.command("erase")(erase.erase)
 app.command("doctor")(doctor.doctor)
 
 

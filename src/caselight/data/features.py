@@ -6,7 +6,7 @@ it was made from; no text is stored. A batch is one transaction, so a killed run
 
 import hashlib
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +49,37 @@ class FeatureCache:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.executemany("INSERT OR REPLACE INTO features VALUES (?, ?, ?)", rows)
             self._db.execute("COMMIT")
+
+    def sweep(self, kept: Iterable[str], *, remove: bool) -> int:
+        """Drop every feature of what is not kept, and write the file anew without it.
+
+        Args:
+            kept: digests of pictures and texts that somebody still has.
+            remove: whether to drop them; else they are only counted.
+
+        Returns:
+            How many features are of nothing that is kept.
+        """
+        stray = "FROM features WHERE key NOT IN (SELECT key FROM kept)"
+        with explained():
+            self._db.execute("PRAGMA secure_delete = ON")
+            self._db.execute("CREATE TEMP TABLE kept (key TEXT PRIMARY KEY) WITHOUT ROWID")
+            try:
+                self._db.execute("BEGIN")
+                keys = ((key,) for key in kept)
+                self._db.executemany("INSERT OR IGNORE INTO kept VALUES (?)", keys)
+                (count,) = self._db.execute(f"SELECT COUNT(*) {stray}").fetchone()
+                if remove:
+                    self._db.execute(f"DELETE {stray}")
+                self._db.execute("COMMIT")
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            finally:
+                self._db.execute("DROP TABLE kept")
+            if remove:
+                self._db.execute("VACUUM")
+        return int(count)
 
 
 def text_key(text: str) -> str:

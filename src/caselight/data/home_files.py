@@ -10,6 +10,8 @@ from caselight.errors import StoreError
 
 VERSION = 3
 KEY_BYTES = 32
+KEPT = ("key", "tombstones")
+"""What a new home may begin with: the key that knows patients again, and whom it refuses."""
 SALT_BYTES = 32
 
 SCHEMA = """
@@ -81,7 +83,7 @@ def _publish(staged: Path, target: Path) -> None:
 
 def _refuse_foreign(home: Path) -> None:
     """Refuse to turn a folder of other things, an archive for instance, into a home."""
-    others = [p.name for p in home.iterdir() if p.name != "key" and p.name[0] != "."]
+    others = [p.name for p in home.iterdir() if p.name not in KEPT and p.name[0] != "."]
     if others:
         raise StoreError(
             f"{home} holds {len(others)} other things, {sorted(others)[0]!r} among them, and no "

@@ -90,6 +90,10 @@ class Store:
         """
         return hmac.new(self._key, value.encode(), hashlib.sha256).hexdigest()[:32]
 
+    def keyed(self, kind: str, value: str) -> str:
+        """As `pseudonym`, for another kind of value: equal values of two kinds have two digests."""
+        return self.pseudonym(f"{kind}\x00{value}")
+
     @property
     def generation(self) -> str:
         """Changes with every change of content: an index built on another one is stale."""
@@ -225,6 +229,54 @@ class Store:
             with explained(), self._transaction():
                 found = self._salts(keys)
         return found
+
+    def patients(self) -> set[str]:
+        """Everybody of whom the store holds anything, a study or only a salt."""
+        rows = self._rows("SELECT patient_key FROM studies UNION SELECT patient_key FROM salts")
+        return {key for (key,) in rows}
+
+    def rows_of(self, patient_key: str) -> dict[int, str]:
+        """Row to id of every study of a patient."""
+        asked = "SELECT row, study_uid FROM studies WHERE patient_key = ?"
+        return dict(self._rows(asked, patient_key))
+
+    def holds_picture(self, digest: str, *, without: str = "") -> bool:
+        """Whether any study, of anybody but one patient, has the picture."""
+        found = self._rows(
+            "SELECT 1 FROM images JOIN studies ON studies.row = study_row"
+            " WHERE digest = ? AND patient_key != ? LIMIT 1",
+            digest,
+            without,
+        )
+        return next(found, None) is not None
+
+    def erase(self, patient_keys: Iterable[str], *, record: Callable[[], None]) -> None:
+        """Delete everything of patients, their salts included, in one transaction.
+
+        Args:
+            patient_keys: their pseudonyms.
+            record: puts it on the record; when that fails nothing is deleted.
+
+        Raises:
+            StoreError: `store.locked` or `store.disk_full`; nothing is deleted then.
+        """
+        keys = [(key,) for key in sorted(patient_keys)]
+        with explained(), self._transaction():
+            # Images go with their studies.
+            gone = self._db.executemany("DELETE FROM studies WHERE patient_key = ?", keys).rowcount
+            self._db.executemany("DELETE FROM salts WHERE patient_key = ?", keys)
+            if gone:
+                self._advance()
+            record()
+
+    def vacuum(self) -> None:
+        """Write the database anew, so that no page of it holds what was deleted.
+
+        Raises:
+            StoreError: `store.locked` or `store.disk_full`.
+        """
+        with explained():
+            self._db.execute("VACUUM")
 
     def _salts(self, keys: Iterable[str]) -> dict[str, bytes]:
         self._db.executemany(

@@ -3,6 +3,8 @@
 `auto` takes, in this order: the image's caption, the report (findings, then impression), the notes.
 """
 
+from typing import get_args
+
 from caselight.config import TextField
 from caselight.types import Image, Study
 
@@ -33,6 +35,16 @@ def study_texts(study: Study, field: TextField) -> dict[str, int | None]:
         if text is not None:
             texts.setdefault(text, position)
     return texts
+
+
+def all_texts(study: Study) -> set[str]:
+    """Every text of a study that any field gives: what a tower may be shown of it unchanged."""
+    found = {
+        pair_text(study, image, field)
+        for image in (None, *study.images)
+        for field in get_args(TextField)
+    }
+    return {text for text in found if text is not None}
 
 
 def searched_text(study: Study, image: Image | None) -> str:
