@@ -2,15 +2,17 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from caselight.cli.common import AsJson, Home, out, print_json, user
 from caselight.errors import EraseError, QueryRefused, UsageError
-from caselight.home import Home as OpenHome
 from caselight.types import ErasureReceipt
 from caselight.wire import erasure_json
+
+if TYPE_CHECKING:
+    from caselight.home import Home as OpenHome
 
 
 def erase(
@@ -43,6 +45,8 @@ def erase(
     as_json: AsJson = False,
 ) -> None:
     """Erase a patient for good; alone, finish what was interrupted and sweep what is nobody's."""
+    from caselight.home import Home as OpenHome
+
     named = [patient, patient_id, study]
     n_asked = sum(one is not None for one in (*named, apply, receipt))
     if n_asked > 1 or (readmit and patient is None and patient_id is None):
@@ -84,7 +88,7 @@ def erase(
 
 
 def _warn(
-    place: OpenHome, *, patient: str | None, patient_id: str | None, study: str | None
+    place: "OpenHome", *, patient: str | None, patient_id: str | None, study: str | None
 ) -> None:
     """Ask, with the numbers in view."""
     _terminal()
