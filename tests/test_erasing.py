@@ -320,7 +320,7 @@ def test_a_receipt_is_proven_by_the_log_and_a_changed_one_is_not(tmp_path: Path)
 
 def test_a_model_that_began_from_one_that_learned_has_learned_too(tmp_path: Path) -> None:
     home = trained_copy(tmp_path)
-    (first,) = [r.payload["model"] for r in records(home) if r.event == "model.trained"]
+    first = next(r.payload["model"] for r in records(home) if r.event == "model.trained")
     others = {key_of(home, uid) for uid in ("s020", "s022")}
     with open_store(home) as store:
         recorder = Recorder(store, actor="")

@@ -360,8 +360,8 @@ def _next(generation: str) -> str:
 def _index(home: Path, recorder: Recorder) -> str | None:
     try:
         return read_manifest(home, seal=recorder.verifier).digest
-    except IndexMismatch:
-        return None
+    except IndexMismatch as error:
+        return None if error.code == "index.missing" else "damaged"
 
 
 def _made(records: Iterable[AuditRecord]) -> list[AuditRecord]:

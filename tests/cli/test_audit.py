@@ -88,7 +88,7 @@ def test_nothing_of_a_patient_and_no_word_of_a_query_is_on_the_record(tmp_path: 
 
 def test_who_a_model_was_trained_on_is_proven_by_the_salt_alone(tmp_path: Path) -> None:
     home = trained_copy(tmp_path)
-    (made,) = records(home, "--event", "model.trained")
+    made, *_ = records(home, "--event", "model.trained")
     said = made["payload"]
     assert isinstance(said, dict)
     with open_store(home) as store:

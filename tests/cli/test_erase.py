@@ -28,7 +28,7 @@ def test_a_patient_is_named_in_three_ways(home: Path, named: str) -> None:
     answer = done("erase", f"--{named}", value, "--home", home, "--yes")
     first, model, *_ = answer.out.splitlines()
     assert first.startswith("erased: 2 studies with 3 images, 3 pictures, 3 thumbnails, ")
-    assert "learned from the patient; record 26" in model
+    assert "learned from the patient; record " in model
     assert value not in answer.out
     hits = done("search", "amber", "--home", home, "-k", 99, "--json").json["hits"]
     assert not {hit["study"] for hit in hits} & {"s004", "s005"}

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from caselight.audit.files import LogFiles
+from caselight.audit.log import FOLDER
 from caselight.config import Config
 from caselight.data.store import create_store, open_store
 from caselight.engine import open_engine
@@ -179,7 +181,7 @@ def test_the_setting_of_the_shortlist_reaches_the_reading() -> None:
 
 def test_the_verb_gives_what_the_door_prints() -> None:
     home = trained()[1]
-    model, _ = indexed_model(home, None)
+    model, _ = indexed_model(home, None, seal=LogFiles(home / FOLDER).verifier())
     config = Config.from_mapping({"evaluate": {"n_resamples": 100}})
     with open_engine(
         home, config=model.config, device=torch.device("cpu"), progress=lambda *_: None

@@ -52,14 +52,18 @@ class FlatIndex:
         self._check(codes)
         if len(rows) != len(codes):
             raise ValueError(f"found {len(rows)} rows for {len(codes)} codes; give one row a code")
-        joined = np.concatenate([self.rows, rows])
-        if len(np.unique(joined)) != len(joined):
-            raise ValueError("a row was added twice; remove it first")
-        if len(rows):
-            kept = self._kept(int(np.searchsorted(self.rows, rows.min())))
-            order = np.argsort(joined[kept:], kind="stable")
-            packed = np.concatenate([self._tail(kept), codes.packed])[order]
-            self._replace(kept, joined[kept:][order], packed)
+        if len(rows) == 0:
+            return
+        # Rows below the lowest new one stay as they are; the rest is sorted in.
+        kept = self._kept(int(np.searchsorted(self.rows, rows.min())))
+        joined = np.concatenate([self.rows[kept:], rows])
+        packed = np.concatenate([self._tail(kept), codes.packed])
+        if not (joined[1:] > joined[:-1]).all():
+            order = np.argsort(joined, kind="stable")
+            joined, packed = joined[order], packed[order]
+            if (joined[1:] == joined[:-1]).any():
+                raise ValueError("a row was added twice; remove it first")
+        self._replace(kept, joined, packed)
 
     def remove(self, rows: NDArray[np.int64]) -> None:
         """Take rows out; rows that are not there are passed over."""
