@@ -15,6 +15,8 @@ from caselight.errors import IndexMismatch
 from caselight.index import writer as writer_module
 from caselight.index.manifest import read_snapshot
 from caselight.index.snapshot import Snapshot
+from caselight.index.substrings import available
+from caselight.index.verify import verify_index
 from caselight.index.writer import IndexWriter
 from caselight.types import Codes
 from tests.index.sealed import MODEL, SEAL, Mirror, filled, new_index, some
@@ -94,6 +96,64 @@ def test_after_any_history_it_is_the_plain_one(
     same(read_snapshot(folder, seal=SEAL, whole=True)[1], mirror, rng)
     writer.close()
     same(read_snapshot(folder, seal=SEAL, whole=True)[1], mirror, rng)
+
+
+@pytest.fixture
+def _small_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have every segment make tables, and every search that wants few items ask them."""
+    monkeypatch.setattr("caselight.index.segments.MIN_ROWS", 1)
+    monkeypatch.setattr("caselight.index.prices.MIN_ROWS", 1)
+    monkeypatch.setattr("caselight.index.prices.ROWS_A_HIT", 4)
+
+
+@pytest.mark.usefixtures("_small_tables")
+@pytest.mark.skipif(not available(), reason="the native extension was not built")
+def test_tables_answer_as_the_scan_does(tmp_path: Path) -> None:
+    rng, mirror = np.random.default_rng(0), Mirror()
+    folder = new_index(tmp_path / "index")
+    methods = set()
+    with IndexWriter(folder, seal=SEAL) as writer:
+        for n in range(12):
+            items = some(rng, 60)
+            mirror.add(writer.change(**items), items)
+            gone = writer.snapshot.row[rng.uniform(size=len(writer.snapshot)) < 0.1]
+            writer.change(remove=gone)
+            mirror.remove(gone)
+            if n % 3 == 2:
+                writer.fold()
+            if n % 5 == 4:
+                writer.compact()
+            same(writer.snapshot, mirror, rng)
+            for snapshot in (writer.snapshot, read_snapshot(folder, seal=SEAL)[1]):
+                query = Codes(packed=mirror.column("packed")[:3], n_bits=32)
+                found, works = snapshot.explain(query, k=4)
+                methods |= {(work.method, bool(work.file)) for work in works}
+                pairs = np.stack([found.distance, found.rows], axis=-1).tolist()
+                expected = [mirror.nearest(packed, 4, None) for packed in query.packed]
+                assert pairs == [[list(pair) for pair in one] for one in expected]
+                assert found.n_compared == sum(w.n_scanned + w.n_candidates for w in works)
+    assert {("tables", True), ("scan", False)} <= methods
+
+
+@pytest.mark.usefixtures("_small_tables")
+@pytest.mark.skipif(not available(), reason="the native extension was not built")
+@pytest.mark.parametrize("damage", ["flip", "cut", "lost"])
+def test_tables_that_were_changed_are_refused_when_they_are_used(
+    tmp_path: Path, damage: str
+) -> None:
+    folder = filled(tmp_path / "index", n=80)
+    (path,) = folder.glob("*.tables")
+    whole = bytearray(path.read_bytes())
+    whole[len(whole) // 2] ^= 1
+    if damage == "lost":
+        path.unlink()
+    else:
+        path.write_bytes(whole[:-1] if damage == "cut" else whole)
+    assert [fault.file for fault in verify_index(folder, seal=SEAL).faults] == [path.name]
+    snapshot = read_snapshot(folder, seal=SEAL)[1]
+    with pytest.raises(IndexMismatch, match="tables") as refused:
+        snapshot.search(Codes(packed=np.zeros((1, 4), dtype=np.uint8), n_bits=32), k=2)
+    assert refused.value.code == "index.digest_mismatch"
 
 
 @given(st.integers(0, 10**6), st.lists(st.integers(1, 30), min_size=1, max_size=5))
@@ -202,7 +262,7 @@ def test_nothing_of_a_snapshot_can_be_written(tmp_path: Path) -> None:
             names = {name for name in dir(snapshot) if not name.startswith("_")}
             assert names == {
                 *("parts", "n_bits", "dim", "row", "column", "search", "take", "vectors"),
-                *("leaves", "digest"),
+                *("leaves", "digest", "explain"),
             }
             for part in snapshot.parts:
                 for array in part.segment.arrays.values():

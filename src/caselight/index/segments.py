@@ -2,10 +2,11 @@
 
 A segment is two safetensors files, read through the memory map. One holds the codes in the layout
 of the kernel, the embeddings in half precision, and what every item is; the other, its list, the
-digest of every item by its row. Digests of all sections, and the Merkle root of the list, stand in
-the index's signed manifest. All but the embeddings are checked when a segment is opened, and each
-embedding when it is used: it is by far the largest section, and a query uses few of it. The list is
-what `verify.py` can tell by which item was changed, dropped, added or swapped.
+digest of every item by its row. A large one has its tables in a third file. Digests of all
+sections, and the Merkle root of the list, stand in the index's signed manifest. All but the
+embeddings and the tables are checked when a segment is opened, and these when they are used: they
+are by far the largest, and a query uses few of the embeddings. The list is what `verify.py` can
+tell by which item was changed, dropped, added or swapped.
 """
 
 import hashlib
@@ -14,6 +15,7 @@ import mmap
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +25,18 @@ from safetensors.numpy import save
 
 from caselight.errors import IndexMismatch
 from caselight.index.layout import pack, size_of, take, unpack
+from caselight.index.prices import MIN_ROWS
+from caselight.index.substrings import SubstringTables, available
 from caselight.merkle import root_of
+from caselight.types import Codes
 
 LEAF_BYTES = 32
 LIST = ".items"
 """Ends the name of the list of a segment."""
 SECTIONS = ("codes", "embeddings", "kind", "position", "row", "study")
 LIST_SECTIONS = ("leaf", "listed")
+TABLES = ".tables"
+"""Ends the name of the file with a large segment's tables, see `substrings.py`."""
 _TYPES: Mapping[str, np.dtype[Any]] = {
     "U8": np.dtype(np.uint8),
     "I64": np.dtype("<i8"),
@@ -82,8 +89,11 @@ class SegmentInfo:
 class Segment:
     """An open segment; its arrays are views of the file and cannot be written."""
 
-    def __init__(self, info: SegmentInfo, arrays: Mapping[str, NDArray[Any]]) -> None:
+    def __init__(
+        self, info: SegmentInfo, arrays: Mapping[str, NDArray[Any]], *, folder: Path | None = None
+    ) -> None:
         self.info = info
+        self._folder = folder
         self.arrays = arrays
         self.row: NDArray[np.int64] = arrays["row"]
         self.blocks: NDArray[np.uint8] = arrays["codes"]
@@ -92,6 +102,25 @@ class Segment:
 
     def __len__(self) -> int:
         return self.info.n
+
+    @cached_property
+    def tables(self) -> SubstringTables | None:
+        """Its tables, where it has some and they can be used here; opened when first wanted.
+
+        Raises:
+            IndexMismatch: `index.digest_mismatch`.
+        """
+        if TABLES not in self.info.sections or self._folder is None or not available():
+            return None
+        try:
+            with (self._folder / f"{self.info.file}{TABLES}").open("rb") as file:
+                data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            found = np.frombuffer(data, dtype=np.uint8)
+            if section_digest(found) == self.info.sections[TABLES]:
+                return SubstringTables(found)
+        except (OSError, ValueError):
+            pass
+        raise damaged(f"{self.info.file}{TABLES} is missing, or was changed")
 
     def packed(self, places: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Codes of items by their places, u8[K, n_bits // 8]."""
@@ -159,13 +188,19 @@ def write_segment(path: Path, items: Items) -> SegmentInfo:
     listed: dict[str, NDArray[Any]] = {"leaf": leaves(items), "listed": items.row}
     _write(path, arrays)
     _write(path.with_name(f"{path.name}{LIST}"), listed)
+    sections = {name: section_digest(array) for name, array in {**arrays, **listed}.items()}
+    if available() and len(items) >= MIN_ROWS:
+        codes = Codes(packed=items.packed, n_bits=8 * items.packed.shape[1])
+        tables = SubstringTables.build(codes).buffer
+        _write_bytes(path.with_name(f"{path.name}{TABLES}"), tables.data)
+        sections[TABLES] = section_digest(tables)
     return SegmentInfo(
         file=path.name,
         n=len(items),
         n_bits=8 * items.packed.shape[1],
         first=int(items.row[0]),
         last=int(items.row[-1]),
-        sections={name: section_digest(array) for name, array in {**arrays, **listed}.items()},
+        sections=sections,
         root=root_of([leaf.tobytes() for leaf in listed["leaf"]]).hex(),
     )
 
@@ -195,7 +230,7 @@ def open_segment(folder: Path, info: SegmentInfo, *, whole: bool = False) -> Seg
     sizes = {len(array) for name, array in arrays.items() if name != "codes"}
     if sizes != {info.n} or arrays["codes"].size != size_of(info.n, info.n_bits):
         raise damaged(f"{info.file} holds another number of items than the manifest says")
-    return Segment(info, arrays)
+    return Segment(info, arrays, folder=folder)
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
@@ -246,7 +281,10 @@ def damaged(what: str) -> IndexMismatch:
 
 
 def _write(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    data = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+    _write_bytes(path, save({name: np.ascontiguousarray(a) for name, a in arrays.items()}))
+
+
+def _write_bytes(path: Path, data: bytes | memoryview) -> None:
     staged = path.with_name(f".{path.name}")
     try:
         with staged.open("wb") as file:

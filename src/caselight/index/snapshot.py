@@ -6,8 +6,9 @@ to change anything: its arrays are views that cannot be written, and it has no m
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +16,32 @@ from numpy.typing import NDArray
 from caselight.errors import IndexMismatch
 from caselight.index.kernel import scan
 from caselight.index.layout import pack
+from caselight.index.prices import choose, prices
 from caselight.index.segments import LEAF_BYTES, Items, Segment, SegmentInfo, joined, leaves
 from caselight.types import BoolArray, Candidates, Codes
 
 Places = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartWork:
+    """How a part was searched, and what it cost, summed over its queries."""
+
+    file: str
+    """Empty for what lies in the journal."""
+    n: int
+    n_allowed: int
+    """Living items that might answer."""
+    method: Literal["scan", "tables"]
+    """What was begun; `n_fell_back` queries of the tables were finished by the scan."""
+    reason: str
+    n_scanned: int = 0
+    """Distances that the scan computed."""
+    n_probes: int = 0
+    """Values that were looked up in the tables."""
+    n_candidates: int = 0
+    """Distances to items that the tables named."""
+    n_fell_back: int = 0
 
 
 @dataclass(frozen=True)
@@ -57,26 +80,70 @@ class Part:
 
     def nearest(
         self, codes: Codes, *, k: int, allowed: BoolArray | None, threads: int
-    ) -> Candidates:
-        """The k nearest of the living, as places among the living."""
-        bitmap = None
+    ) -> tuple[Candidates, PartWork]:
+        """The k nearest of the living, as places among the living, and how they were found.
+
+        The tables are asked where there are any and few of many are wanted; what they give up is
+        scanned for, no further than they have seen.
+        """
+        segment, bitmap = self.segment, None
+        n_allowed = len(self.slots) if allowed is None else int(np.count_nonzero(allowed))
         if allowed is not None or self.alive is not None:
-            full = np.zeros(len(self.segment), dtype=np.bool_)
+            full = np.zeros(len(segment), dtype=np.bool_)
             full[self.slots if allowed is None else self.slots[allowed]] = True
             bitmap = np.packbits(full, bitorder="little")
-        found = scan(
-            self.segment.blocks,
-            len(self.segment),
-            codes.n_bits,
-            codes.packed,
-            k,
-            allowed=bitmap,
-            threads=threads,
+        choice = choose(len(segment), k=k, n_allowed=n_allowed)
+        work = PartWork(
+            file=segment.info.file,
+            n=len(segment),
+            n_allowed=n_allowed,
+            method="scan",
+            reason=choice.reason,
         )
-        if self.alive is None:
-            return found
-        places = np.searchsorted(self.slots, found.rows)
-        return Candidates(rows=places, distance=found.distance, n_compared=found.n_compared)
+        left, within = np.arange(len(codes)), None
+        rows = np.zeros((len(codes), min(k, n_allowed)), dtype=np.int64)
+        distance = np.zeros(rows.shape, dtype=np.int32)
+        if choice.method == "tables" and segment.tables is not None and rows.size:
+            found = segment.tables.search(
+                codes,
+                k=rows.shape[1],
+                prices=prices(
+                    len(segment),
+                    codes.n_bits,
+                    beside=segment.tables.beside,
+                    n_allowed=n_allowed,
+                    n_queries=len(codes),
+                ),
+                allowed=bitmap,
+            )
+            rows, distance = found.rows, found.distance
+            left, within = np.flatnonzero(~found.answered), found.bound
+            work = replace(
+                work,
+                method="tables",
+                n_probes=found.n_probes,
+                n_candidates=found.n_candidates,
+                n_fell_back=found.n_fell_back,
+            )
+        elif choice.method == "tables":
+            work = replace(work, reason=f"{choice.reason}, but this segment has no tables here")
+        if len(left):
+            scanned = scan(
+                segment.blocks,
+                len(segment),
+                codes.n_bits,
+                codes.packed[left],
+                k,
+                allowed=bitmap,
+                within=within,
+                threads=threads,
+            )
+            rows[left], distance[left] = scanned.rows, scanned.distance
+            work = replace(work, n_scanned=scanned.n_compared)
+        if self.alive is not None:
+            rows = np.searchsorted(self.slots, rows)
+        n_compared = work.n_scanned + work.n_candidates
+        return Candidates(rows=rows, distance=distance, n_compared=n_compared), work
 
     def items(self, places: Places) -> Items:
         """Living items by their places among the living.
@@ -127,31 +194,39 @@ class Snapshot:
         Raises:
             IndexMismatch: `index.bits_mismatch` for another width.
         """
+        return self.explain(codes, k=k, allowed=allowed, threads=threads)[0]
+
+    def explain(
+        self, codes: Codes, *, k: int, allowed: BoolArray | None = None, threads: int = 1
+    ) -> tuple[Candidates, tuple[PartWork, ...]]:
+        """Search, and say how each part was searched and why; the arguments are `search`'s."""
         if codes.n_bits != self.n_bits:
             raise IndexMismatch(
                 f"the index holds {self.n_bits}-bit codes and these have {codes.n_bits}; use the "
                 "model the index was built with, or run `caselight index build` again",
                 code="index.bits_mismatch",
             )
-        found, begin, n_compared = [], 0, 0
+        found, works, begin, n_compared = [], [], 0, 0
         for part, end in zip(self.parts, self._ends.tolist(), strict=True):
             own = None if allowed is None else allowed[begin:end]
             if own is None or own.any():
-                near = part.nearest(codes, k=k, allowed=own, threads=threads)
+                near, work = part.nearest(codes, k=k, allowed=own, threads=threads)
                 found.append((near.rows + begin, near.distance))
+                works.append(work)
                 n_compared += near.n_compared
             begin = end
         if not found:
             empty = np.zeros((len(codes), 0), dtype=np.int64)
-            return Candidates(rows=empty, distance=empty.astype(np.int32), n_compared=0)
+            return Candidates(rows=empty, distance=empty.astype(np.int32), n_compared=0), ()
         rows, distance = (np.concatenate(one, axis=1) for one in zip(*found, strict=True))
         # Stable: parts come in order of row, and so do ties inside a part.
         order = np.argsort(distance, axis=1, kind="stable")[:, :k]
-        return Candidates(
+        best = Candidates(
             rows=np.take_along_axis(rows, order, axis=1),
             distance=np.take_along_axis(distance, order, axis=1),
             n_compared=n_compared,
         )
+        return best, tuple(works)
 
     def take(self, places: Places) -> Codes:
         """Codes of items, in the order asked for."""

@@ -17,6 +17,7 @@ from caselight.index.segments import (
     LIST,
     LIST_SECTIONS,
     SECTIONS,
+    TABLES,
     Items,
     SegmentInfo,
     leaves,
@@ -112,6 +113,7 @@ def _segment_faults(folder: Path, info: SegmentInfo) -> list[IndexFault]:
     if found is None:
         return [*faults, _file_fault(info.file, "it is missing, cut short, or no such file")]
     changed = [name for name in SECTIONS if section_digest(found[name]) != info.sections[name]]
+    faults += _tables_fault(folder, info)
     if not changed:
         return faults
     items = _items(found, info)
@@ -120,6 +122,16 @@ def _segment_faults(folder: Path, info: SegmentInfo) -> list[IndexFault]:
         return [*faults, _file_fault(info.file, detail)]
     named = list(_item_faults(info, items, listed))
     return [*faults, *(named or [_file_fault(info.file, f"sections {', '.join(changed)} differ")])]
+
+
+def _tables_fault(folder: Path, info: SegmentInfo) -> list[IndexFault]:
+    if TABLES not in info.sections:
+        return []
+    path = folder / f"{info.file}{TABLES}"
+    found = np.fromfile(path, dtype=np.uint8) if path.is_file() else np.zeros(0, dtype=np.uint8)
+    if section_digest(found) == info.sections[TABLES]:
+        return []
+    return [_file_fault(path.name, "the tables were changed or lost")]
 
 
 def _item_faults(
@@ -193,6 +205,8 @@ def _named(version: Version) -> set[str]:
     named = {MANIFEST, "lock", version.journal, f"{version.journal}{HEAD}"}
     for info in version.segments:
         named |= {info.file, f"{info.file}{LIST}"}
+        if TABLES in info.sections:
+            named.add(f"{info.file}{TABLES}")
     return named
 
 

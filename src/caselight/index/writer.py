@@ -29,7 +29,7 @@ from caselight.index.manifest import (
     read_snapshot,
     write_version,
 )
-from caselight.index.segments import LIST, Items, joined, open_segment, write_segment
+from caselight.index.segments import LIST, TABLES, Items, joined, open_segment, write_segment
 from caselight.index.snapshot import Part, Snapshot, in_memory, living
 
 FOLD_ITEMS = 16_384
@@ -270,7 +270,7 @@ class IndexWriter:
         """Remove files that the manifest does not name: what was replaced, and what a kill left."""
         named = {"manifest", "lock", self._version.journal, f"{self._version.journal}{HEAD}"}
         for info in self._version.segments:
-            named |= {info.file, f"{info.file}{LIST}"}
+            named |= {info.file, *(f"{info.file}{end}" for end in (LIST, TABLES))}
         if self._compacting is not None:
             return
         for path in self.folder.iterdir():
