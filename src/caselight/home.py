@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from caselight.index.verify import IndexVerdict
     from caselight.indexing import IndexReceipt
     from caselight.models.dual_encoder import DualEncoder
+    from caselight.search import Explanation
     from caselight.train.adapt import Kind as Tower
     from caselight.train.adapted import AdaptReceipt
     from caselight.train.adapting import StepLog
@@ -425,25 +426,22 @@ class Home:
             DataError: for a picture that cannot be read exactly.
             IndexMismatch: for an index that is missing, stale, changed, or of another model.
         """
-        from caselight.indexing import indexed_model
         from caselight.search import search
 
         asked = Query(text=query) if isinstance(query, str) else query
-        self._open_store()
-        if model is not None or self._model is None or not self._is_indexed(self._model):
-            with self._recorder().refusals("search"):
-                self._model, _ = indexed_model(
-                    self.path,
-                    None if model is None else Path(model),
-                    seal=self._recorder().verifier,
-                )
-        return search(
-            self._open_engine(self._model.config),
-            self._model,
-            asked,
-            config=self.config,
-            clock=time.perf_counter,
-        )
+        engine, loaded = self._asked(model)
+        return search(engine, loaded, asked, config=self.config, clock=time.perf_counter)
+
+    def explain(self, query: Query | str, *, model: PathLike | None = None) -> "Explanation":
+        """Say how the index would be searched for a query, and what it costs; nothing is answered.
+
+        Takes and raises what `search` does.
+        """
+        from caselight.search import explain
+
+        asked = Query(text=query) if isinstance(query, str) else query
+        engine, loaded = self._asked(model)
+        return explain(engine, loaded, asked, config=self.config, clock=time.perf_counter)
 
     def evaluate(
         self,
@@ -786,6 +784,20 @@ class Home:
                 actor=self._actor,
             )
         return self._engine
+
+    def _asked(self, model: PathLike | None) -> "tuple[Engine, DualEncoder]":
+        """The open home with the towers of its index's model, and that model."""
+        from caselight.indexing import indexed_model
+
+        self._open_store()
+        if model is not None or self._model is None or not self._is_indexed(self._model):
+            with self._recorder().refusals("search"):
+                self._model, _ = indexed_model(
+                    self.path,
+                    None if model is None else Path(model),
+                    seal=self._recorder().verifier,
+                )
+        return self._open_engine(self._model.config), self._model
 
     def _load(self, model: PathLike | None) -> "DualEncoder":
         from caselight.indexing import home_model

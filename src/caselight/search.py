@@ -6,7 +6,7 @@ and near-duplicates of its picture are left out, and each patient has one hit.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,8 @@ from caselight.errors import QueryRefused
 from caselight.gallery import Gallery, open_gallery
 from caselight.index.composed import code_parts
 from caselight.index.manifest import IMAGE
-from caselight.index.parts import Found, Part, search_parts
+from caselight.index.parts import CodePart, Found, Part, search_parts
+from caselight.index.snapshot import PartWork
 from caselight.models.dual_encoder import DualEncoder, Modality
 from caselight.types import Cost, Hit, Pixels, Query, SearchResult
 
@@ -131,6 +132,75 @@ def _answer(
         cost=Cost(latency_ms=latency_ms, n_compared=n_compared),
         record=record,
         query=query,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """How the codes of a query are searched for."""
+
+    n_items: int
+    n_allowed: int
+    """Items that may answer: of the right kind, passing the filters, and not left out."""
+    n_bits: int
+    k: int
+    """The shortlist."""
+    works: Mapping[str, Sequence[PartWork]]
+    """For each ranking by codes, how each part of the index was searched."""
+    latency_ms: float
+    """Of the searches in the index alone."""
+
+
+def explain(
+    engine: Engine,
+    model: DualEncoder,
+    query: Query,
+    *,
+    config: Config,
+    clock: Callable[[], float],
+) -> Explanation:
+    """Say how a query's codes would be searched for, and what it costs; nothing is answered.
+
+    Raises:
+        QueryRefused: for a query that cannot be asked, or that asks with words alone.
+        DataError: for a picture that cannot be read exactly.
+        IndexMismatch: for an index that is missing, stale, changed, or of another model.
+    """
+    with engine.recorder.refusals("index explain"):
+        check_query(query)
+        query = _resolved(query, config.search)
+        if query.by == "words":
+            raise QueryRefused(
+                "--by words asks no codes, and the index has nothing to explain; ask with codes",
+                code="query.bad_combination",
+            )
+        gallery = open_gallery(
+            engine.store, n_bits=config.search.n_bits, seal=engine.recorder.verifier
+        )
+        pixels = [] if query.image is None else read_query_pictures(query.image, config.ingest)
+        named = gallery.named((*query.like, *query.unlike))
+        allowed = gallery.allowed(query)
+        for left_out, _ in gallery.left_out(
+            query, pixels, read=engine.read_stored, settings=config.search
+        ):
+            allowed &= ~left_out
+        items = gallery.index.items
+        asked = _encode(engine, model, query, pixels, items.n_bits)
+        n_allowed = int(allowed.sum())
+        k = max(1, min(max(config.search.shortlist, query.k), n_allowed))
+        works, start = {}, clock()
+        for part in _parts(gallery, query, asked, named, config.search):
+            if isinstance(part, CodePart):
+                works[part.name] = items.explain(part.codes, k=k, allowed=allowed)[1]
+        spent = clock() - start
+    engine.recorder.say("search.explained", {"target": query.target, "k": query.k})
+    return Explanation(
+        n_items=len(items),
+        n_allowed=n_allowed,
+        n_bits=items.n_bits,
+        k=k,
+        works=works,
+        latency_ms=round(1000 * spent, 3),
     )
 
 

@@ -30,6 +30,7 @@ COMMANDS = (
     ("index",),
     ("index", "build"),
     ("index", "compact"),
+    ("index", "explain"),
     ("index", "verify"),
     ("ingest",),
     ("search",),

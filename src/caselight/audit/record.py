@@ -32,6 +32,7 @@ EVENTS = (
     "index.built",
     "index.compacted",
     "search.answered",
+    "search.explained",
     "embeddings.made",
     "answer.exported",
     "patient.erased",

@@ -1,4 +1,4 @@
-"""caselight index: codes of every image and report, built, verified and compacted."""
+"""caselight index: codes of every image and report, built, verified, compacted, explained."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -9,6 +9,7 @@ import typer
 from caselight.cli.common import (
     AsJson,
     ConfigFile,
+    Filters,
     Home,
     Overrides,
     out,
@@ -16,7 +17,10 @@ from caselight.cli.common import (
     progress,
     user,
 )
+from caselight.cli.search import Hits, Like, Picture, Target, Words
 from caselight.config import read_config
+from caselight.data.filters import parse_filters
+from caselight.types import Query
 
 app = typer.Typer(no_args_is_help=True, help="The index of a home.")
 
@@ -108,3 +112,52 @@ def compact(home: Home) -> None:
         markup=False,
         soft_wrap=True,
     )
+
+
+@app.command()
+def explain(
+    home: Home,
+    text: Words = None,
+    image: Picture = None,
+    like: Like = None,
+    target: Target = "study",
+    k: Hits = 10,
+    filter_: Filters = None,
+    config: ConfigFile = None,
+    set_: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say how the index would be searched for a query, why so, and what it costs."""
+    from caselight.home import Home as OpenHome
+
+    query = Query(
+        text=text,
+        image=image,
+        like=tuple(like or ()),
+        target=target,
+        k=k,
+        filters=parse_filters(filter_ or ()),
+    )
+    with OpenHome(home, config=read_config(config, set_ or ()), actor=user()) as place:
+        found = place.explain(query)
+    if as_json:
+        works = {name: [asdict(work) for work in own] for name, own in found.works.items()}
+        print_json({**asdict(found), "works": works})
+        return
+    out.print(
+        f"{found.n_allowed} of {found.n_items} items may answer; a shortlist of {found.k} by "
+        f"{found.n_bits}-bit codes, in {found.latency_ms:.2f} ms",
+        markup=False,
+        soft_wrap=True,
+    )
+    for name, works in found.works.items():
+        for work in works:
+            where = work.file or "journal"
+            cost = f"{work.n_scanned + work.n_candidates} distances"
+            if work.method == "tables":
+                cost += f", {work.n_probes} look-ups, {work.n_fell_back} queries left to the scan"
+            out.print(
+                f"{name}: {where}, {work.n} items: by {work.method}, because {work.reason}; {cost}",
+                markup=False,
+                soft_wrap=True,
+            )

@@ -60,6 +60,11 @@ class Part:
         n = len(self.segment)
         return np.arange(n) if self.alive is None else np.flatnonzero(self.alive)
 
+    @cached_property
+    def _alive_bits(self) -> NDArray[np.uint8]:
+        alive = np.ones(len(self.segment), np.bool_) if self.alive is None else self.alive
+        return np.packbits(alive, bitorder="little")
+
     @property
     def row(self) -> NDArray[np.int64]:
         """Rows of the living, i64[N], rising."""
@@ -88,10 +93,12 @@ class Part:
         """
         segment, bitmap = self.segment, None
         n_allowed = len(self.slots) if allowed is None else int(np.count_nonzero(allowed))
-        if allowed is not None or self.alive is not None:
+        if allowed is not None:
             full = np.zeros(len(segment), dtype=np.bool_)
-            full[self.slots if allowed is None else self.slots[allowed]] = True
+            full[self.slots[allowed]] = True
             bitmap = np.packbits(full, bitorder="little")
+        elif self.alive is not None:
+            bitmap = self._alive_bits
         choice = choose(len(segment), k=k, n_allowed=n_allowed)
         work = PartWork(
             file=segment.info.file,

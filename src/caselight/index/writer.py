@@ -180,6 +180,11 @@ class IndexWriter:
         self._compacting = threading.Thread(target=self._merge, args=(parts,), daemon=True)
         self._compacting.start()
 
+    @property
+    def compacting(self) -> bool:
+        """Whether a compaction goes on in the background."""
+        return self._compacting is not None and self._compacting.is_alive()
+
     def wait(self) -> None:
         """Come back when no compaction runs."""
         if self._compacting is not None:
