@@ -62,9 +62,9 @@ def tables(codes: Bytes) -> tuple[Search, int]:
 
 
 def tables_to_a_radius(codes: Bytes) -> tuple[Search, int]:
-    """The same, sure of what is within 11 % of the bits; there may be nearer ones beyond."""
+    """The same, sure of what is within 12 % of the bits; there may be nearer ones beyond."""
     n_bits = 8 * codes.shape[1]
-    return _of_index(MultiIndex(n_bits, max_radius=round(0.11 * n_bits)), codes)
+    return _of_index(MultiIndex(n_bits, max_radius=round(0.12 * n_bits)), codes)
 
 
 def auto(codes: Bytes) -> tuple[Search, int]:

@@ -141,8 +141,8 @@ def explain(
     with OpenHome(home, config=read_config(config, set_ or ()), actor=user()) as place:
         found = place.explain(query)
     if as_json:
-        works = {name: [asdict(work) for work in own] for name, own in found.works.items()}
-        print_json({**asdict(found), "works": works})
+        plain = {name: [asdict(work) for work in own] for name, own in found.works.items()}
+        print_json({**asdict(found), "works": plain})
         return
     out.print(
         f"{found.n_allowed} of {found.n_items} items may answer; a shortlist of {found.k} by "
