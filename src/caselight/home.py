@@ -412,7 +412,8 @@ class Home:
         from caselight.index.manifest import current_folder
         from caselight.index.verify import verify_index
 
-        return verify_index(current_folder(self.path), seal=self._recorder().verifier)
+        seal = self._recorder().verifier
+        return verify_index(current_folder(self.path), seal=seal)
 
     def search(self, query: Query | str, *, model: PathLike | None = None) -> SearchResult:
         """Answer a query; see `caselight.search.search`.
