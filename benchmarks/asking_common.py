@@ -23,6 +23,7 @@ from caselight.metrics.significance import cluster_bootstrap, paired_difference
 from caselight.models.checkpoint import load_checkpoint
 from caselight.models.dual_encoder import DualEncoder, Modality
 from caselight.ranking import fuse_ranks
+from caselight.recording import Recorder
 from caselight.train.run import train
 from caselight.types import Codes
 
@@ -83,6 +84,7 @@ def opened(archive: Path, home: Path, config: Config) -> Iterator[Engine]:
                 mapping={},
                 clock=time.perf_counter,
                 on_studies=lambda *_: None,
+                recorder=Recorder(store, actor="benchmark"),
             )
         print(f"{home.name}: {receipt.accepted} studies, {len(receipt.rejected)} refused")
         (home / "done").touch()

@@ -36,6 +36,7 @@ from caselight.ingest import ingest
 from caselight.metrics.significance import cluster_bootstrap, paired_ratio
 from caselight.models.checkpoint import load_checkpoint
 from caselight.models.itq import fit_itq
+from caselight.recording import Recorder
 from caselight.train.run import train
 from caselight.types import FloatArray, IntArray
 from machine import machine
@@ -217,6 +218,7 @@ def make_home(data: DataSet, work: Path) -> Path:
             mapping={},
             clock=time.perf_counter,
             on_studies=lambda *_: None,
+            recorder=Recorder(store, actor="benchmark"),
         )
     if receipt.rejected:
         print(f"{data.name}: {len(receipt.rejected)} refused", flush=True)

@@ -7,20 +7,15 @@ The query is the first image of the outside archive whose study has a finding, w
 
 import json
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from caselight.config import Config
 from caselight.data.pixels import read_pixels
-from caselight.device import best_device
-from caselight.engine import open_engine
-from caselight.indexing import indexed_model
-from caselight.search import search
-from caselight.types import Query
+from caselight.home import Home
+from caselight.types import Pixels, Query
 
 SIDE = 184
 GAP = 14
@@ -32,24 +27,26 @@ N_HITS = 5
 def main(home: Path, archive: Path, out: Path) -> None:
     """Ask the home for the picture's nearest images and draw them in a row."""
     name, labels = _first_finding(archive)
-    model, _ = indexed_model(home, None)
-    panels = [(_square(archive / name), ["query", _short(labels), "from outside the home"], ACCENT)]
-    with open_engine(
-        home, config=model.config, device=best_device(), progress=lambda *_: None
-    ) as engine:
-        query = Query(image=archive / name, target="image", k=N_HITS)
-        result = search(engine, model, query, config=Config(), clock=time.perf_counter)
-        studies = {study.study_uid: study for _, study in engine.store.studies()}
+    panels = [
+        (
+            _square(read_pixels(archive / name, max_pixels=2**62)),
+            ["query", _short(labels), "from outside the home"],
+            ACCENT,
+        )
+    ]
+    with Home(home, actor="picture") as place:
+        result = place.search(Query(image=archive / name, target="image", k=N_HITS))
+        studies = {study.study_uid: study for study in place.studies()}
         for hit in result.hits:
             study = studies[hit.study_uid]
-            digest = next(i.digest for i in study.images if i.image_uid == hit.image_uid)
+            image = next(i for i in study.images if i.image_uid == hit.image_uid)
             words = [
                 f"rank {hit.rank}",
                 _short(study.labels),
                 f"{hit.hamming} bits differ",
                 f"score {hit.score:.3f}",
             ]
-            panels.append((_square(engine.store.pixels_path(digest)), words, INK))
+            panels.append((_square(place.pixels(image)), words, INK))
     out.parent.mkdir(parents=True, exist_ok=True)
     _draw(panels).quantize(128).save(out, optimize=True)
     print(f"wrote {out}, {out.stat().st_size} bytes")
@@ -67,9 +64,9 @@ def _short(labels: Sequence[str]) -> str:
     return ", ".join(label.replace("_", " ") for label in labels) or "no label"
 
 
-def _square(path: Path) -> Image.Image:
+def _square(found: Pixels) -> Image.Image:
     """A picture as an 8-bit grey square."""
-    pixels = np.asarray(read_pixels(path, max_pixels=2**62))
+    pixels = np.asarray(found)
     if pixels.dtype == np.uint16:
         pixels = (pixels // 257).astype(np.uint8)
     picture = Image.fromarray(pixels).convert("L")

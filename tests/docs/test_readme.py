@@ -63,7 +63,7 @@ def test_the_readme_says_what_it_is_not_and_what_is_stored() -> None:
     for heading in ("Try it", "Install", "Privacy", "What it is not"):
         assert f"\n## {heading}\n" in text
     privacy = text.split("\n## Privacy\n")[1].split("\n## ")[0]
-    assert len(re.findall(r"^- ", privacy, re.MULTILINE)) == 4
+    assert len(re.findall(r"^- ", privacy, re.MULTILINE)) == 6
 
 
 def test_what_the_readme_says_is_never_stored_is_not(
