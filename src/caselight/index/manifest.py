@@ -137,13 +137,11 @@ def make_current(folder: Path) -> None:
     before = None
     with contextlib.suppress(IndexMismatch):
         before = current_folder(root.parent)
-    if before == folder:
-        return
     replace_file(root / POINTER, folder.name)
-    if before is not None and _kind(before) == _kind(folder):
-        before = None
     for other in root.iterdir():
-        if other.is_dir() and other not in (folder, before):
+        # Of the same model and width: made anew, or left by a build that was killed.
+        dropped = _kind(other) == _kind(folder) or before not in (folder, other)
+        if other.is_dir() and other != folder and dropped:
             shutil.rmtree(other)
         elif other.name.startswith("."):
             other.unlink(missing_ok=True)  # left by a build that was killed
