@@ -185,6 +185,39 @@ def cases_lines(rows: Sequence[Row] | None) -> Iterator[str]:
     yield ""
 
 
+def learned_lines(rows: Sequence[Row] | None) -> Iterator[str]:
+    """Codes that a model made."""
+    yield "## On codes that a trained model really made"
+    yield ""
+    if rows is None:
+        yield from ("Not run.", "")
+        return
+    yield (
+        f"{rows[0]['n']:,} codes of {rows[0]['n_bits']} bits, by the head of a model trained on "
+        "phantoms: features of its training pictures, mixed in threes to fill the gallery; held-out "
+        "pictures and texts ask (`bench_index_learned.py`)."
+    )
+    yield ""
+    yield "| asked by | method | ms | times faiss BinaryFlat | over our scan | recall |"
+    yield "|---|---|---|---|---|---|"
+    for row in rows:
+        yield (
+            f"| {row['data'].rpartition(' ')[2]} | {row['method']} | {row['ms_per_query']:.3g} "
+            f"| {row['ratio_to_faiss_flat']:.2f} | {row['ratio_to_scan']:.2f} "
+            f"| {row['recall']:.2f} |"
+        )
+    given_up = max(row["fell_back"] for row in rows)
+    yield ""
+    yield (
+        f"The tables give up on {100 * given_up:.0f} % of these queries: the codes lie close together "
+        "in few directions, so a million of them share few parts, and looking up reads as much as "
+        "scanning. What is won on the clustered codes above is not to be expected here; what the "
+        "choice costs is in the table. Mixed features lie closer together than those of a million "
+        "patients would: how much so is not known."
+    )
+    yield ""
+
+
 def mixed_lines(row: Row | None) -> Iterator[str]:
     """A living index under load."""
     yield "## Searched, filled and emptied at once"
@@ -270,6 +303,7 @@ def main() -> None:
         HEAD,
         *targets(rows),
         *cases_lines(read("index_cases.json")),
+        *learned_lines(read("index_learned.json")),
         *mixed_lines(read("index_mixed.json")),
         *record_lines(read("record.json")),
         *tables(rows),
