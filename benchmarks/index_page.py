@@ -194,8 +194,8 @@ def learned_lines(rows: Sequence[Row] | None) -> Iterator[str]:
         return
     yield (
         f"{rows[0]['n']:,} codes of {rows[0]['n_bits']} bits, by the head of a model trained on "
-        "phantoms: features of its training pictures, mixed in threes to fill the gallery; held-out "
-        "pictures and texts ask (`bench_index_learned.py`)."
+        "phantoms: features of its training pictures, mixed in threes to fill the gallery; "
+        "held-out pictures and texts ask (`bench_index_learned.py`)."
     )
     yield ""
     yield "| asked by | method | ms | times faiss BinaryFlat | over our scan | recall |"
@@ -209,10 +209,10 @@ def learned_lines(rows: Sequence[Row] | None) -> Iterator[str]:
     given_up = max(row["fell_back"] for row in rows)
     yield ""
     yield (
-        f"The tables give up on {100 * given_up:.0f} % of these queries: the codes lie close together "
-        "in few directions, so a million of them share few parts, and looking up reads as much as "
-        "scanning. What is won on the clustered codes above is not to be expected here; what the "
-        "choice costs is in the table. Mixed features lie closer together than those of a million "
+        f"The tables give up on {100 * given_up:.0f} % of these queries: the codes lie close "
+        "together in few directions, so that many share their parts, and looking up would read as "
+        "much as scanning. What is won on the clustered codes above is not to be expected here; "
+        "what the choice costs is in the table. Mixed features lie closer together than those of a million "
         "patients would: how much so is not known."
     )
     yield ""
