@@ -212,8 +212,8 @@ def learned_lines(rows: Sequence[Row] | None) -> Iterator[str]:
         f"The tables give up on {100 * given_up:.0f} % of these queries: the codes lie close "
         "together in few directions, so that many share their parts, and looking up would read as "
         "much as scanning. What is won on the clustered codes above is not to be expected here; "
-        "what the choice costs is in the table. Mixed features lie closer together than those of a million "
-        "patients would: how much so is not known."
+        "what the choice costs is in the table. Mixed features lie closer together than those of a "
+        "million patients would: how much so is not known."
     )
     yield ""
 
