@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint types layers unit test-all sanitize fix golden bench bench-index results archive learning clean
+.PHONY: help setup run test lint types layers unit test-all sanitize fix golden bench bench-index bench-float results archive learning clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1|\2/' | column -t -s '|'
@@ -52,13 +52,18 @@ golden: setup ## rewrite the golden files and show the difference
 	@git --no-pager diff --stat tests/golden
 
 bench: setup ## run the benchmarks; one JSON line a result under benchmarks/results
-	@for file in $(filter-out benchmarks/bench_index%,$(wildcard benchmarks/bench_*.py)) \
+	@for file in $(filter-out benchmarks/bench_index% benchmarks/bench_float%,$(wildcard benchmarks/bench_*.py)) \
 	  benchmarks/speed_page.py; do $(BIN)/python $$file || exit 1; done
 
 bench-index: setup ## search of codes against other libraries; QUICK=1 for a million codes, a minute
 	@$(BIN)/python -c 'import faiss, usearch' 2>/dev/null || \
 	  $(BIN)/python -m pip install --quiet -c constraints.txt faiss-cpu usearch
 	@$(BIN)/python benchmarks/bench_index.py $(if $(QUICK),--quick)
+
+bench-float: setup ## search of float embeddings against faiss (ten minutes, 6 GB)
+	@$(BIN)/python -c 'import faiss, usearch' 2>/dev/null || \
+	  $(BIN)/python -m pip install --quiet -c constraints.txt faiss-cpu usearch
+	@$(BIN)/python benchmarks/bench_float.py
 
 results: setup ## write docs/results from the data in CASELIGHT_DATA
 	@$(BIN)/python benchmarks/results_retrieval.py

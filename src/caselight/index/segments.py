@@ -37,6 +37,8 @@ SECTIONS = ("codes", "embeddings", "kind", "position", "row", "study")
 LIST_SECTIONS = ("leaf", "listed")
 TABLES = ".tables"
 """Ends the name of the file with a large segment's tables, see `substrings.py`."""
+_HASHED_TOGETHER = 1024
+"""Items laid out at once, so that a query lays out all of its own and a whole segment little."""
 _TYPES: Mapping[str, np.dtype[Any]] = {
     "U8": np.dtype(np.uint8),
     "I64": np.dtype("<i8"),
@@ -159,19 +161,30 @@ def leaves(items: Items) -> NDArray[np.uint8]:
 
     Each is the digest of a leaf of a Merkle tree as RFC 6962 makes them.
     """
-    heads = np.zeros(len(items), dtype=[("k", "u1"), ("r", "<i8"), ("s", "<i8"), ("p", "<i8")])
-    heads["k"], heads["r"] = items.kind, items.row
-    heads["s"], heads["p"] = items.study, items.position
+    n_code, dim = items.packed.shape[1], items.embeddings.shape[1]
+    laid = np.dtype(
+        [
+            ("mark", "u1"),  # 0 for a leaf
+            ("kind", "u1"),
+            ("row", "<i8"),
+            ("study", "<i8"),
+            ("position", "<i8"),
+            ("packed", "u1", (n_code,)),
+            ("embeddings", "<f2", (dim,)),
+        ]
+    )
     out = np.empty((len(items), LEAF_BYTES), dtype=np.uint8)
-    head, code = heads.tobytes(), np.ascontiguousarray(items.packed).tobytes()
-    vector = np.ascontiguousarray(items.embeddings).tobytes()
-    n_head, n_code, n_vector = heads.itemsize, items.packed.shape[1], 2 * items.embeddings.shape[1]
-    for i in range(len(items)):
-        digest = hashlib.sha256(b"\x00")
-        digest.update(head[i * n_head : (i + 1) * n_head])
-        digest.update(code[i * n_code : (i + 1) * n_code])
-        digest.update(vector[i * n_vector : (i + 1) * n_vector])
-        out[i] = np.frombuffer(digest.digest(), dtype=np.uint8)
+    room = np.zeros(min(len(items), _HASHED_TOGETHER), dtype=laid)
+    data, size = room.view(np.uint8).data, laid.itemsize
+    for first in range(0, len(items), _HASHED_TOGETHER):
+        last = min(len(items), first + _HASHED_TOGETHER)
+        for name in Items.__slots__:
+            room[name][: last - first] = getattr(items, name)[first:last]
+        found = [
+            hashlib.sha256(data[at : at + size]).digest()
+            for at in range(0, (last - first) * size, size)
+        ]
+        out[first:last] = np.frombuffer(b"".join(found), dtype=np.uint8).reshape(-1, LEAF_BYTES)
     return out
 
 
