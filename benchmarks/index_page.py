@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from float_page import float_lines
+
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 BATCH = ", batch of 128"
@@ -22,7 +24,7 @@ HEAD = """\
 # How fast, how safe and how large is the index?
 
 Written by `python benchmarks/index_page.py` from what `make bench-index`, `bench_index_cases.py`,
-`bench_mixed.py` and `bench_record.py` keep under benchmarks/results; do not edit. Two virtual cores
+`bench_mixed.py`, `bench_float.py` and `bench_record.py` keep under benchmarks/results; do not edit. Two virtual cores
 that others share; one thread everywhere; all methods of a case take turns in one run, and the
 ratios, not the milliseconds, are what to read. "Clustered" codes: n/50 random centres, members with
 6.25 % of the bits flipped, and a query is a member with another 6.25 % flipped. "Uniform": every
@@ -305,6 +307,7 @@ def main() -> None:
         *cases_lines(read("index_cases.json")),
         *learned_lines(read("index_learned.json")),
         *mixed_lines(read("index_mixed.json")),
+        *float_lines(read("float.json") or []),
         *record_lines(read("record.json")),
         *tables(rows),
         *where(rows),
