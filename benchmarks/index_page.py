@@ -26,9 +26,9 @@ HEAD = """\
 Written by `python benchmarks/index_page.py` from what `make bench-index`, `bench_index_cases.py`,
 `bench_mixed.py`, `bench_float.py` and `bench_record.py` keep under benchmarks/results; do not edit.
 Two virtual cores that others share; one thread everywhere; all methods of a case take turns in one
-run, and the ratios, not the milliseconds, are what to read. "Clustered" codes: n/50 random centres, members with
-6.25 % of the bits flipped, and a query is a member with another 6.25 % flipped. "Uniform": every
-bit by a coin. Recall counts distances: a hit no further than the true k-th is one.
+run, and the ratios, not the milliseconds, are what to read. "Clustered" codes: n/50 random centres,
+members with 6.25 % of the bits flipped, and a query is a member with another 6.25 % flipped.
+"Uniform": every bit by a coin. Recall counts distances: a hit no further than the true k-th is one.
 """
 
 
