@@ -60,7 +60,7 @@ bench-index: setup ## search of codes against other libraries; QUICK=1 for a mil
 	  $(BIN)/python -m pip install --quiet -c constraints.txt faiss-cpu usearch
 	@$(BIN)/python benchmarks/bench_index.py $(if $(QUICK),--quick)
 
-bench-float: setup ## search of float embeddings against faiss (ten minutes, 6 GB)
+bench-float: setup ## search of float embeddings against faiss (a quarter of an hour, 6 GB)
 	@$(BIN)/python -c 'import faiss, usearch' 2>/dev/null || \
 	  $(BIN)/python -m pip install --quiet -c constraints.txt faiss-cpu usearch
 	@$(BIN)/python benchmarks/bench_float.py

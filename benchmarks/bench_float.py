@@ -163,6 +163,7 @@ def main() -> None:
     """Measure, and put the new rows in the place of the old ones of the same case."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--n", type=int, nargs="*", default=(377_000,))
+    parser.add_argument("--data", nargs="+", choices=tuple(SPREADS), default=tuple(SPREADS))
     parser.add_argument("--dim", type=int, default=512)
     parser.add_argument("--queries", type=int, default=400)
     parser.add_argument("--timed", type=int, default=60)
@@ -174,7 +175,7 @@ def main() -> None:
     where["commit"] = commit()
     if asked.home is not None:
         keep([row | where for row in of_a_home(asked.home)], asked.out)
-    for n, kind in itertools.product(asked.n, SPREADS):
+    for n, kind in itertools.product(asked.n, asked.data):
         found = measure(n, asked.dim, kind, n_queries=asked.queries, n_timed=asked.timed)
         keep([row | where for row in found], asked.out)
 
