@@ -39,6 +39,7 @@ from caselight.types import (
 from caselight.wire import result_json
 
 if TYPE_CHECKING:
+    from caselight.checking import StudyScan
     from caselight.embed import EmbedReceipt
     from caselight.engine import Engine
     from caselight.index.manifest import IndexManifest
@@ -406,14 +407,32 @@ class Home:
     def verify_index(self) -> "IndexVerdict":
         """Read every byte of the index and say which item was altered, dropped, added or swapped.
 
+        Its canaries are asked, too: whether a search, and the model, still answer as they must.
+
         Raises:
             IndexMismatch: `index.missing`.
         """
-        from caselight.index.manifest import current_folder
-        from caselight.index.verify import verify_index
+        from caselight.checking import verify_current
 
         seal = self._recorder().verifier
-        return verify_index(current_folder(self.path), seal=seal)
+        return verify_current(self.path, seal=seal)
+
+    def scan_index(self, *, seed: int = 0) -> "StudyScan":
+        """Look for items that somebody may have slipped in; see docs/guide/index.md.
+
+        Args:
+            seed: draws the samples where there are many items.
+
+        Raises:
+            IndexMismatch: for an index that is missing, stale or changed.
+        """
+        from caselight.checking import scan_current
+
+        return scan_current(
+            self._open_store(),
+            seal=self._recorder().verifier,
+            rng=np.random.default_rng(seed),
+        )
 
     def search(self, query: Query | str, *, model: PathLike | None = None) -> SearchResult:
         """Answer a query; see `caselight.search.search`.

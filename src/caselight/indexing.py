@@ -13,6 +13,7 @@ from caselight.data.stacks import pictures
 from caselight.data.texts import study_texts
 from caselight.engine import Engine
 from caselight.errors import IndexMismatch
+from caselight.index.canaries import settle
 from caselight.index.journal import Opens, Seal
 from caselight.index.manifest import (
     IMAGE,
@@ -27,6 +28,7 @@ from caselight.index.manifest import (
     read_version,
 )
 from caselight.index.writer import IndexWriter, create_index
+from caselight.models.canaries import model_canaries
 from caselight.models.checkpoint import FILE, carry_towers, check_towers, load_checkpoint
 from caselight.models.dual_encoder import DualEncoder
 
@@ -100,8 +102,7 @@ def build_index(
         found = _find(engine, model, without=indexed)
         n_removed = writer.remove_studies(indexed - found.held)
         n_added = _add(engine, model, writer, found, n_bits)
-        digest = writer.snapshot.digest(model.fingerprint)
-        writer.change(state={"store": generation, "digest": digest})
+        settle(writer, store=generation, model_canaries=model_canaries(model, n_bits))
         writer.fold()
         writer.tidy()
     _keep_model(home, model, source)

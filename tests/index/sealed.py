@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 
 from caselight.audit.notes import Signer
+from caselight.index.canaries import settle
 from caselight.index.writer import IndexWriter, create_index
 
 SEAL = Signer(name="home-1", key=Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
@@ -40,8 +41,7 @@ def filled(folder: Path, *, n: int = 40, seed: int = 0) -> Path:
         writer.fold()
         writer.change(**some(rng, 5))
         writer.change(remove=np.array([3, 17], dtype=np.int64))
-        digest = writer.snapshot.digest(MODEL)
-        writer.change(state={"store": "s:1", "digest": digest})
+        settle(writer, store="s:1")
     return folder
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,6 +21,12 @@ from caselight.cli.search import Hits, Like, Picture, Target, Words
 from caselight.config import read_config
 from caselight.data.filters import parse_filters
 from caselight.types import Query
+
+if TYPE_CHECKING:
+    from caselight.checking import StudyScan
+
+_SHOWN = 20
+"""Suspicions that are printed."""
 
 app = typer.Typer(no_args_is_help=True, help="The index of a home.")
 
@@ -66,37 +72,95 @@ def build(
 
 
 @app.command()
-def verify(home: Home, as_json: AsJson = False) -> None:
-    """Read every byte of the index; say which item was altered, dropped, added or swapped."""
+def verify(
+    home: Home,
+    poisoning: Annotated[
+        bool,
+        typer.Option("--poisoning", help="Also look for items that somebody may have slipped in."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Read every byte of the index; say which item was altered, dropped, added or swapped.
+
+    Canary queries are asked again: they find a search, or a model, that answers otherwise than it
+    must. What is only suspicious leaves the exit status at 0.
+    """
     from caselight.home import Home as OpenHome
 
     with OpenHome(home, actor=user()) as place:
         verdict = place.verify_index()
+        found = place.scan_index() if poisoning and verdict.ok else None
     if as_json:
         print_json(
             {
                 "ok": verdict.ok,
                 "items": verdict.n_items,
                 "files": verdict.n_files,
+                "canaries": verdict.n_canaries,
                 "digest": verdict.digest,
                 "faults": [asdict(fault) for fault in verdict.faults],
+                "poisoning": None if found is None else _scan_json(found),
             }
         )
     else:
         for fault in verdict.faults:
             where = "" if fault.row is None else f"item {fault.row}: "
-            out.print(
-                f"{fault.file}: {where}{fault.kind}: {fault.detail}", markup=False, soft_wrap=True
-            )
+            file = f"{fault.file}: " if fault.file else ""
+            out.print(f"{file}{where}{fault.kind}: {fault.detail}", markup=False, soft_wrap=True)
         whole = "all whole" if verdict.ok else f"{len(verdict.faults)} faults"
         out.print(
-            f"{verdict.n_items} items in {verdict.n_files} files, {whole}; index "
-            f"{verdict.digest[:16]}",
+            f"{verdict.n_items} items in {verdict.n_files} files and {verdict.n_canaries} canary "
+            f"queries, {whole}; index {verdict.digest[:16]}",
             markup=False,
             soft_wrap=True,
         )
+        if found is not None:
+            _print_scan(found)
     if not verdict.ok:
         raise typer.Exit(1)
+
+
+def _scan_json(found: "StudyScan") -> dict[str, Any]:
+    return {
+        "items": found.scan.n_items,
+        "pairs": [asdict(group) for group in found.scan.pairs],
+        "suspicions": [
+            {**asdict(one), "study": found.study_uids[one.study]} for one in found.scan.suspicions
+        ],
+    }
+
+
+def _print_scan(found: "StudyScan") -> None:
+    suspicions = found.scan.suspicions
+    for one in suspicions[:_SHOWN]:
+        uid = found.study_uids[one.study]
+        out.print(
+            f"item {one.row}: {one.kind}: study {uid}: {one.detail}", markup=False, soft_wrap=True
+        )
+    if len(suspicions) > _SHOWN:
+        out.print(f"and {len(suspicions) - _SHOWN} more; --json has all", markup=False)
+    many = len({one.study for one in suspicions})
+    out.print(
+        f"{many} studies are suspicious" if suspicions else "nothing is suspicious",
+        markup=False,
+        soft_wrap=True,
+    )
+    for group in found.scan.pairs:
+        which = "learned from" if group.learned else "not learned from"
+        few = "too few to say what is usual"
+        seen = few if group.reach is None else f"{100 * group.reach:.0f} % of them would be seen"
+        out.print(
+            f"reports exchanged among {group.n} pictures {which}: {seen}",
+            markup=False,
+            soft_wrap=True,
+        )
+    if suspicions:
+        out.print(
+            "next: look at these studies with `caselight search --like ID`, and where the archive "
+            "holds others, ingest it again and build the index with --fresh",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 @app.command()

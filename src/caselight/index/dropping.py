@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from caselight.errors import IndexMismatch
+from caselight.index.canaries import settle
 from caselight.index.journal import Seal
 from caselight.index.manifest import POINTER, current_folder, index_folders, read_snapshot
 from caselight.index.writer import IndexWriter
@@ -46,7 +47,7 @@ def drop_studies(
     n_gone = 0
     for folder in index_folders(home):
         try:
-            version, items, state = read_snapshot(folder, seal=seal)
+            _, items, state = read_snapshot(folder, seal=seal)
         except IndexMismatch as error:
             if error.code == "index.newer_version":
                 raise
@@ -58,10 +59,8 @@ def drop_studies(
         if remove:
             with IndexWriter(folder, seal=seal) as writer:
                 writer.change(remove=gone)
-                digest = writer.snapshot.digest(version.model)
                 store = state.get("store", "")
-                said = {"store": after if store == before else store, "digest": digest}
-                writer.change(state=said)
+                settle(writer, store=after if store == before else store)
                 # Also where no item goes: those of an earlier erasure that was killed may be left.
                 writer.compact()
     if remove and (home / "index").is_dir():

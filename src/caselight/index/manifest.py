@@ -65,7 +65,8 @@ class Version:
     journal: str
     segments: tuple[SegmentInfo, ...]
     state: Mapping[str, str]
-    """`store` and `digest` when the segments were written; the journal may know better."""
+    """`store`, `digest` and what `canaries.py` keeps when the segments were written; the journal
+    may know better."""
     format: int = FORMAT
 
 
@@ -254,7 +255,7 @@ def apply_frame(
         state = json.loads(frame["state"].tobytes())
     else:
         # What was said of all items is no longer true.
-        state = {name: said for name, said in state.items() if name != "digest"}
+        state = {name: said for name, said in state.items() if name not in ("digest", "canaries")}
     return parts, state
 
 

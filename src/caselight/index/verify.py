@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from caselight.errors import IndexMismatch
+from caselight.index.canaries import wrong_canaries
 from caselight.index.journal import HEAD, Opens, read_journal
 from caselight.index.layout import size_of, unpack
 from caselight.index.manifest import MANIFEST, Version, read_snapshot, read_version
@@ -24,8 +25,9 @@ from caselight.index.segments import (
     read_arrays,
     section_digest,
 )
+from caselight.index.snapshot import Snapshot
 
-FaultKind = Literal["file", "altered", "dropped", "added", "swapped", "state"]
+FaultKind = Literal["file", "altered", "dropped", "added", "swapped", "state", "canary", "model"]
 _PAIRS = 200
 """Items that differ, among which those that changed places are looked for."""
 
@@ -36,6 +38,7 @@ class IndexFault:
 
     kind: FaultKind
     file: str
+    """Empty for `canary` and `model`: all files are whole, and what is made of them is wrong."""
     row: int | None
     """Which item, by the number it was given when it came in; None for a whole file."""
     study: int | None
@@ -52,6 +55,8 @@ class IndexVerdict:
     n_files: int
     digest: str
     """Of all items; what answers and the record name."""
+    n_canaries: int
+    """Queries that were asked again; none in an index of an earlier Caselight."""
     faults: tuple[IndexFault, ...]
 
     @property
@@ -61,7 +66,7 @@ class IndexVerdict:
 
 
 def verify_index(folder: Path, *, seal: Opens) -> IndexVerdict:
-    """Read a whole index and hold it against its signed manifest.
+    """Read a whole index, hold it against its signed manifest, and ask its canaries.
 
     Args:
         folder: the index's folder.
@@ -98,7 +103,26 @@ def verify_index(folder: Path, *, seal: Opens) -> IndexVerdict:
                 detail="the items are not those that the index says it is of",
             )
         )
-    return IndexVerdict(n_items=len(items), n_files=len(named), digest=digest, faults=tuple(faults))
+    n_canaries, wrong = wrong_canaries(items, state)
+    faults += [_canary_fault(items, row) for row in wrong]
+    return IndexVerdict(
+        n_items=len(items),
+        n_files=len(named),
+        digest=digest,
+        n_canaries=n_canaries,
+        faults=tuple(faults),
+    )
+
+
+def _canary_fault(items: Snapshot, row: int) -> IndexFault:
+    place = int(np.searchsorted(items.row, row))
+    return IndexFault(
+        kind="canary",
+        file="",
+        row=row,
+        study=int(items.column("study")[place]),
+        detail="asked with its code, the index answers otherwise than it must",
+    )
 
 
 def _segment_faults(folder: Path, info: SegmentInfo) -> list[IndexFault]:
@@ -211,7 +235,7 @@ def _named(version: Version) -> set[str]:
 
 
 def _given_up(faults: list[IndexFault], *, n_files: int) -> IndexVerdict:
-    return IndexVerdict(n_items=0, n_files=n_files, digest="", faults=tuple(faults))
+    return IndexVerdict(n_items=0, n_files=n_files, digest="", n_canaries=0, faults=tuple(faults))
 
 
 def _file_fault(file: str, detail: str) -> IndexFault:

@@ -132,7 +132,7 @@ class IndexWriter:
                 frame |= {"study": _given(study), "position": _given(position)}
                 frame["embeddings"] = _given(embeddings).astype(np.float16)
             if state is not None:
-                frame["state"] = np.frombuffer(json.dumps(dict(state)).encode(), np.uint8)
+                frame["state"] = _state_bytes(state)
             if frame:
                 self._end = append_frames(self.folder, self._end, [frame], seal=self._seal)
                 self._take(frame)
@@ -238,6 +238,8 @@ class IndexWriter:
         end = begin_journal(self.folder, f"journal-{number:06d}", seal=self._seal)
         frames = _left_over(parts)
         if frames:
+            # The items are those they were, so what was said of them still holds.
+            frames[-1] = {**frames[-1], "state": _state_bytes(self._state)}
             end = append_frames(self.folder, end, frames, seal=self._seal)
         flush_folder(self.folder)
         version = replace(
@@ -339,6 +341,10 @@ def _locked(folder: Path) -> int:
             code="index.locked",
         ) from None
     return descriptor
+
+
+def _state_bytes(state: Mapping[str, str]) -> NDArray[np.uint8]:
+    return np.frombuffer(json.dumps(dict(state)).encode(), np.uint8)
 
 
 def _given(array: NDArray[Any] | None) -> NDArray[Any]:
