@@ -45,7 +45,8 @@ def float_lines(rows: Sequence[Row]) -> list[str]:
     lines = ["## The float side", ""]
     lines += [
         f"{n:,} embeddings of {made[0]['dim']} numbers, one thread, all methods of a set take "
-        "turns, and the middle set ran apart from the others; recall is of the ten nearest by exact single precision, milliseconds are medians a "
+        "turns, and the middle set ran apart from the others; "
+        "recall is of the ten nearest by exact single precision, milliseconds are medians a "
         "query, hashing it included. Where *in memory* is less than all, the rest is embeddings in "
         "half precision, mapped from disk, of which a query reads its shortlist. *Scan* and "
         "*tables* are our parts with nothing checked; *index on disk* is what a home searches, "
