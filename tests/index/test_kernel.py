@@ -112,6 +112,37 @@ def test_long_scans_skip_nothing_that_is_near(isa: str, kind: str) -> None:
 
 
 @every_isa
+@pytest.mark.parametrize("n_bytes", [8, 13, 32, 64])
+@pytest.mark.parametrize("kind", ["uniform", "clustered"])
+def test_one_query_of_more_than_the_cache_holds(isa: str, n_bytes: int, kind: str) -> None:
+    """It goes by runs of a slice: over several segments, the last of them not whole."""
+    rng = np.random.default_rng(n_bytes)
+    n = (1 << 22) // n_bytes + 70_001
+    codes = some_codes(rng, n + 1, n_bytes, kind)
+    codes, query = codes[:n], codes[n:]
+    blocks, n_bits = layout.pack(codes), 8 * n_bytes
+    distance = hamming(Codes(packed=query, n_bits=n_bits), Codes(packed=codes, n_bits=n_bits))[0]
+    order = np.argsort(distance, kind="stable")
+    rare, most = rng.random(n) < 0.0005, rng.random(n) < 0.9
+    begins = (np.arange(n) // 3000) % 5 == 2
+    for k, allowed, within in (
+        (10, None, n_bits),
+        (3000, None, n_bits),
+        (100, most, n_bits),
+        (7, rare, n_bits),
+        (7, begins, 3 * n_bytes),
+        (1, None, 0),
+    ):
+        bitmap = None if allowed is None else np.packbits(allowed, bitorder="little")
+        found = kernel.scan(blocks, n, n_bits, query, k, allowed=bitmap, within=within, isa=isa)
+        right = order if allowed is None else order[allowed[order]]
+        right = right[distance[right] <= within][:k]
+        assert np.array_equal(found.rows[0, : len(right)], right)
+        assert np.array_equal(found.distance[0, : len(right)], distance[right])
+        assert (found.rows[0, len(right) :] == -1).all()
+
+
+@every_isa
 @pytest.mark.parametrize("n_bits", range(16, 513, 16))
 def test_every_width_of_a_hash_head(isa: str, n_bits: int) -> None:
     rng = np.random.default_rng(n_bits)

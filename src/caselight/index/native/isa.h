@@ -14,10 +14,11 @@
 typedef struct {
     const char *name;
     int (*supported)(void);
-    /* Sum the first n_planes of a block of 512 codes, and say which of its eight groups of 64 have
-     * a sum below limit (1..255): bit g for group g. Where any has, sums[512] is written. */
-    unsigned (*prefix)(const uint8_t *const *slices, int n_planes, const uint8_t *query, int limit,
-                       uint8_t *sums);
+    /* Add planes from..to - 1 of a block to sums[512], the sums of those before (where from is 0:
+     * whatever is there), and say which of the block's eight groups of 64 have a sum below limit
+     * (1..255): bit g for group g. Where none has, sums may be left as they were. */
+    unsigned (*add)(const uint8_t *const *slices, int from, int to, const uint8_t *query,
+                    int limit, uint8_t *sums);
     /* Add planes from..to - 1 of the 64 codes from `at` on to sums[64], and say which are below
      * limit: bit i for code at + i. */
     uint64_t (*rest)(const uint8_t *const *slices, int at, int from, int to, const uint8_t *query,

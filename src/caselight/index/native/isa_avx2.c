@@ -19,7 +19,7 @@ TARGET static inline __m256i count_bits(__m256i x) {
     return _mm256_add_epi8(left, right);
 }
 
-TARGET static inline __m256i add(__m256i sum, __m256i query, const uint8_t *codes) {
+TARGET static inline __m256i plus(__m256i sum, __m256i query, const uint8_t *codes) {
     __m256i differ = _mm256_xor_si256(query, _mm256_loadu_si256((const __m256i *)codes));
     return _mm256_adds_epu8(sum, count_bits(differ));
 }
@@ -30,20 +30,22 @@ TARGET static inline uint32_t lanes_below(__m256i sum, int limit) {
     return (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(_mm256_min_epu8(sum, most), sum));
 }
 
-TARGET static unsigned prefix(const uint8_t *const *slices, int n_planes, const uint8_t *query,
-                              int limit, uint8_t *sums) {
+TARGET static inline unsigned sum_up(const uint8_t *const *slices, int from, int to,
+                                     const uint8_t *query, int limit, uint8_t *sums) {
     unsigned found = 0;
     for (int at = 0; at < CL_BLOCK; at += AT_ONCE * WIDTH) {
         __m256i sum[AT_ONCE];
 #pragma GCC unroll 4
-        for (int v = 0; v < AT_ONCE; v++) sum[v] = _mm256_setzero_si256();
-        for (int j = 0; j < n_planes; j++) {
+        for (int v = 0; v < AT_ONCE; v++)
+            sum[v] = from ? _mm256_loadu_si256((const __m256i *)(sums + at + WIDTH * v))
+                          : _mm256_setzero_si256();
+        for (int j = from; j < to; j++) {
             const uint8_t *codes = cl_plane(slices, j) + at;
             __m256i byte = _mm256_set1_epi8((char)query[j]);
             CL_ASK_FOR(codes);
             CL_ASK_FOR(codes + CL_GROUP);
 #pragma GCC unroll 4
-            for (int v = 0; v < AT_ONCE; v++) sum[v] = add(sum[v], byte, codes + WIDTH * v);
+            for (int v = 0; v < AT_ONCE; v++) sum[v] = plus(sum[v], byte, codes + WIDTH * v);
         }
 #pragma GCC unroll 4
         for (int v = 0; v < AT_ONCE; v++) {
@@ -54,6 +56,13 @@ TARGET static unsigned prefix(const uint8_t *const *slices, int n_planes, const 
     return found;
 }
 
+/* Compiled twice: from the first plane on no sums are loaded. */
+TARGET static unsigned add(const uint8_t *const *slices, int from, int to, const uint8_t *query,
+                           int limit, uint8_t *sums) {
+    return from ? sum_up(slices, from, to, query, limit, sums)
+                : sum_up(slices, 0, to, query, limit, sums);
+}
+
 TARGET static uint64_t rest(const uint8_t *const *slices, int at, int from, int to,
                             const uint8_t *query, int limit, uint8_t *sums) {
     __m256i a = _mm256_loadu_si256((const __m256i *)sums);
@@ -61,13 +70,13 @@ TARGET static uint64_t rest(const uint8_t *const *slices, int at, int from, int 
     for (int j = from; j < to; j++) {
         __m256i byte = _mm256_set1_epi8((char)query[j]);
         const uint8_t *codes = cl_plane(slices, j) + at;
-        a = add(a, byte, codes);
-        b = add(b, byte, codes + WIDTH);
+        a = plus(a, byte, codes);
+        b = plus(b, byte, codes + WIDTH);
     }
     _mm256_storeu_si256((__m256i *)sums, a);
     _mm256_storeu_si256((__m256i *)(sums + WIDTH), b);
     return lanes_below(a, limit) | (uint64_t)lanes_below(b, limit) << WIDTH;
 }
 
-const cl_isa cl_avx2 = {"avx2", supported, prefix, rest};
+const cl_isa cl_avx2 = {"avx2", supported, add, rest};
 #endif

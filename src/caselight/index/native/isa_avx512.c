@@ -14,12 +14,13 @@ TARGET static inline __m512i differ(__m512i query, const uint8_t *codes) {
     return _mm512_popcnt_epi8(_mm512_xor_si512(query, _mm512_loadu_si512(codes)));
 }
 
-TARGET static unsigned prefix(const uint8_t *const *slices, int n_planes, const uint8_t *query,
-                              int limit, uint8_t *sums) {
+TARGET static unsigned add(const uint8_t *const *slices, int from, int to, const uint8_t *query,
+                           int limit, uint8_t *sums) {
     __m512i sum[CL_GROUPS], below = _mm512_set1_epi8((char)limit);
-    int j = 0, small = n_planes < CL_SMALL_SUM ? n_planes : CL_SMALL_SUM;
+    int j = from, small = to < CL_SMALL_SUM ? to : CL_SMALL_SUM;
 #pragma GCC unroll 8
-    for (int g = 0; g < CL_GROUPS; g++) sum[g] = _mm512_setzero_si512();
+    for (int g = 0; g < CL_GROUPS; g++)
+        sum[g] = from ? _mm512_loadu_si512(sums + CL_GROUP * g) : _mm512_setzero_si512();
     for (; j < small; j++) { /* a sum that may wrap is quicker than one that saturates */
         const uint8_t *plane = cl_plane(slices, j);
         __m512i byte = _mm512_set1_epi8((char)query[j]);
@@ -29,7 +30,7 @@ TARGET static unsigned prefix(const uint8_t *const *slices, int n_planes, const 
             sum[g] = _mm512_add_epi8(sum[g], differ(byte, plane + CL_GROUP * g));
         }
     }
-    for (; j < n_planes; j++) {
+    for (; j < to; j++) {
         const uint8_t *plane = cl_plane(slices, j);
         __m512i byte = _mm512_set1_epi8((char)query[j]);
 #pragma GCC unroll 8
@@ -62,5 +63,5 @@ TARGET static uint64_t rest(const uint8_t *const *slices, int at, int from, int 
     return _mm512_cmplt_epu8_mask(sum, _mm512_set1_epi8((char)limit));
 }
 
-const cl_isa cl_avx512 = {"avx512", supported, prefix, rest};
+const cl_isa cl_avx512 = {"avx512", supported, add, rest};
 #endif

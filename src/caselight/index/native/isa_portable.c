@@ -40,16 +40,16 @@ static uint64_t rest(const uint8_t *const *slices, int at, int from, int to, con
     return found;
 }
 
-static unsigned prefix(const uint8_t *const *slices, int n_planes, const uint8_t *query, int limit,
-                       uint8_t *sums) {
+static unsigned add(const uint8_t *const *slices, int from, int to, const uint8_t *query,
+                    int limit, uint8_t *sums) {
     unsigned found = 0;
-    memset(sums, 0, CL_BLOCK);
+    if (from == 0) memset(sums, 0, CL_BLOCK);
     for (int at = 0; at < CL_BLOCK; at += CL_GROUP)
-        if (rest(slices, at, 0, n_planes, query, limit, sums + at)) found |= 1U << (at / CL_GROUP);
+        if (rest(slices, at, from, to, query, limit, sums + at)) found |= 1U << (at / CL_GROUP);
     return found;
 }
 
-const cl_isa cl_portable = {"portable", supported, prefix, rest};
+const cl_isa cl_portable = {"portable", supported, add, rest};
 
 const cl_isa *const *cl_isas(void) {
     static const cl_isa *const known[] = {

@@ -43,6 +43,11 @@ static inline void cl_slices(const cl_codes *codes, int64_t block, const uint8_t
     }
 }
 
+/* Planes of a slice that begins with plane j. */
+static inline int cl_planes_from(const cl_codes *codes, int j) {
+    return codes->n_bytes - j < CL_SLICE ? codes->n_bytes - j : CL_SLICE;
+}
+
 /* Plane j of a block, from its slices. */
 static inline const uint8_t *cl_plane(const uint8_t *const *slices, int j) {
     return slices[j / CL_SLICE] + CL_BLOCK * (j % CL_SLICE);

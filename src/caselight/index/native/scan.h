@@ -10,12 +10,12 @@ typedef struct {
     const uint8_t *code; /* n_bytes */
     cl_topk *top;        /* may hold rows already: only nearer ones, or lower rows, are pushed */
     /* what scan.c learns about how many planes to read first */
-    int slack, step, groups, passed, wait, patience;
+    int slack, groups, passed, wait, patience;
 } cl_query;
 
 /* Ready to scan. */
 static inline cl_query cl_query_of(const uint8_t *code, cl_topk *top) {
-    cl_query query = {.code = code, .top = top, .slack = 4, .step = 1, .patience = 2};
+    cl_query query = {.code = code, .top = top, .slack = 4, .patience = 2};
     return query;
 }
 
