@@ -1,5 +1,6 @@
 """A home's index is verified with its model, and scanned by study."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -7,11 +8,18 @@ import numpy as np
 import pytest
 
 import caselight
+from caselight.audit.files import LogFiles
+from caselight.audit.log import FOLDER
+from caselight.audit.notes import Signer
 from caselight.index import poisoning
+from caselight.index.canaries import settle
+from caselight.index.manifest import current_folder
+from caselight.index.writer import IndexWriter
+from caselight.indexing import build_index
 from caselight.models.canaries import answers_alike
 from caselight.models.dual_encoder import DualEncoder
 from caselight.types import Codes
-from tests.homes import contents, done, door, held, trained, trained_copy
+from tests.homes import TOY, contents, done, door, held, trained, trained_copy
 
 
 def test_verify_asks_canaries_and_writes_nothing(tmp_path: Path) -> None:
@@ -35,6 +43,80 @@ def test_canaries_are_there_after_an_erasure_and_a_compaction(tmp_path: Path) ->
         assert done("index", "verify", "--home", home, "--json").json["canaries"] == 16
         done(*command, "--home", home)
     assert done("index", "verify", "--home", home, "--json").json["canaries"] == 16
+
+
+def test_an_older_index_that_was_put_back_is_found_by_the_record(tmp_path: Path) -> None:
+    """All of it was signed once, and no byte is another."""
+    home = trained_copy(tmp_path)
+    before = shutil.copytree(home / "index", tmp_path / "before")
+    patient = next(iter(held(home).values())).patient_key
+    done("erase", "--home", home, "--patient", patient, "--yes")
+    done("index", "build", "--home", home)
+    after = shutil.copytree(home / "index", tmp_path / "after")
+    assert done("index", "verify", "--home", home).status == 0
+    fault = verified(home, before)
+    assert fault["kind"] == "record"
+    assert fault["detail"].startswith("record ")
+    assert door("search", "amber", "--home", home).refusal[0] == "index.stale"
+    # What came last is not all: nothing of it may be an older piece.
+    (folder,) = (path for path in after.iterdir() if path.is_dir())
+    with IndexWriter(home_of(home, after), seal=signer(home)) as writer:
+        writer.change(remove=writer.snapshot.row[:2])
+        settle(writer, store=writer.state["store"])
+    assert folder.name == current_folder(home).name
+    assert verified(home)["detail"].startswith("no record names it")
+    done("index", "build", "--home", home)
+    assert done("index", "verify", "--home", home).status == 0
+
+
+def test_the_index_of_another_model_that_was_pointed_at_is_found(tmp_path: Path) -> None:
+    home = trained_copy(tmp_path)
+    first = current_folder(home).name
+    done("train", "--home", home, "--out", tmp_path / "other", *TOY, "--set", "train.seed=5")
+    done("index", "build", "--home", home, "--model", tmp_path / "other")
+    assert done("index", "verify", "--home", home).status == 0
+    (home / "index" / "current").write_text(first)
+    fault = verified(home)
+    assert fault["kind"] == "record"
+    assert "names it, and by record" in fault["detail"]
+    # To go back in earnest is on the record.
+    done("index", "build", "--home", home)
+    assert current_folder(home).name == first
+    assert done("index", "verify", "--home", home).status == 0
+
+
+def test_a_home_whose_record_names_no_index_is_not_blamed(tmp_path: Path) -> None:
+    home = trained_copy(tmp_path)
+    shutil.rmtree(home / "audit")
+    shutil.rmtree(home / "index")
+    store = caselight.Home(home)
+    store._recorder().say("search.explained", {"target": "study", "k": 1})
+    model, engine = store._load(home / "trained"), None
+    engine = store._open_engine(model.config)
+    build_index(engine, model, home / "trained", n_bits=max(model.bits))
+    store.close()
+    assert done("index", "verify", "--home", home).status == 0
+
+
+def verified(home: Path, index: Path | None = None) -> Any:
+    """The one thing that is wrong, with another folder in the place of all indexes."""
+    if index is not None:
+        home_of(home, index)
+    answer = door("index", "verify", "--home", home, "--json")
+    assert answer.status == 1
+    (fault,) = answer.json["faults"]
+    return fault
+
+
+def home_of(home: Path, index: Path) -> Path:
+    """Put a folder of indexes into a home; the current one."""
+    shutil.rmtree(home / "index")
+    shutil.copytree(index, home / "index")
+    return current_folder(home)
+
+
+def signer(home: Path) -> Signer:
+    return LogFiles(home / FOLDER).signer()
 
 
 def test_a_model_that_makes_other_codes_is_found(

@@ -6,15 +6,20 @@ from pathlib import Path
 
 import numpy as np
 
+from caselight.audit.log import AuditLog
 from caselight.data.store import Store
-from caselight.errors import ModelError
+from caselight.errors import AuditError, ModelError
 from caselight.index.canaries import MODEL_CANARIES
 from caselight.index.journal import Opens
 from caselight.index.manifest import current_folder, model_folder, read_index, read_snapshot
 from caselight.index.poisoning import PoisoningScan, scan_for_poisoning
-from caselight.index.verify import IndexFault, IndexVerdict, verify_index
+from caselight.index.verify import FaultKind, IndexFault, IndexVerdict, verify_index
 from caselight.models.canaries import answers_alike, model_canaries
 from caselight.models.checkpoint import load_checkpoint
+
+_NAMES_INDEX = ("index.built", "index.compacted", "erasure.finished")
+_DAMAGED = "damaged"
+"""What an erasure says of an index that it could not read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,22 +31,34 @@ class StudyScan:
     """Row of the store to study, of all that are suspected."""
 
 
-def verify_current(home: Path, *, seal: Opens) -> IndexVerdict:
-    """Verify the current index, its canaries, and that its model makes the codes it made.
+def verify_current(home: Path, *, log: AuditLog) -> IndexVerdict:
+    """Verify the current index, and whether it is the one that answers by the record.
 
-    The model is looked at when all else is well.
+    Its canaries are asked, and whether its model makes the codes it made; record and model are
+    looked at when all else is well.
+
+    Args:
+        home: the home.
+        log: its record, whose key the index is signed with.
 
     Raises:
         IndexMismatch: `index.missing`.
     """
+    seal = log.files.verifier()
     folder = current_folder(home)
     verdict = verify_index(folder, seal=seal)
+    if not verdict.ok and current_folder(home) != folder:  # it was replaced meanwhile
+        folder = current_folder(home)
+        verdict = verify_index(folder, seal=seal)
     if not verdict.ok:
         return verdict
     version, _, state = read_snapshot(folder, seal=seal)
     said = state.get(MODEL_CANARIES)
-    fault = None if said is None else _model_fault(home, version.model, version.n_bits, said)
-    return verdict if fault is None else replace(verdict, faults=(fault,))
+    faults = [
+        _record_fault(log, verdict.digest),
+        None if said is None else _model_fault(home, version.model, version.n_bits, said),
+    ]
+    return replace(verdict, faults=tuple(fault for fault in faults if fault is not None))
 
 
 def scan_current(store: Store, *, seal: Opens, rng: np.random.Generator) -> StudyScan:
@@ -60,6 +77,26 @@ def scan_current(store: Store, *, seal: Opens, rng: np.random.Generator) -> Stud
     return StudyScan(scan=scan, study_uids=named)
 
 
+def _record_fault(log: AuditLog, digest: str) -> IndexFault | None:
+    """Whether the record names another index as the one that answers: what was signed stays so.
+
+    An older manifest with its files, or the index of another model, was signed once, too.
+    """
+    try:
+        named = [(r.payload["index"], r.position) for r in log.records(events=_NAMES_INDEX)]
+    except AuditError as error:
+        return _whole_fault("record", str(error))
+    if not named or named[-1][0] in (_DAMAGED, digest):
+        return None
+    was = dict(named).get(digest)
+    return _whole_fault(
+        "record",
+        f"{'no record' if was is None else f'record {was}'} names it, and by record {named[-1][1]} "
+        "another answers since, or none: files of then or of elsewhere were put here, or a build "
+        "was killed before its record; run `caselight index build`",
+    )
+
+
 def _model_fault(home: Path, fingerprint: str, n_bits: int, said: str) -> IndexFault | None:
     """Whether the home's model, as it is loaded now, is the one that made the codes."""
     try:
@@ -69,4 +106,8 @@ def _model_fault(home: Path, fingerprint: str, n_bits: int, said: str) -> IndexF
         detail = "the model makes other codes than it must"
     except ModelError as error:
         detail = str(error)
-    return IndexFault(kind="model", file="", row=None, study=None, detail=detail)
+    return _whole_fault("model", detail)
+
+
+def _whole_fault(kind: FaultKind, detail: str) -> IndexFault:
+    return IndexFault(kind=kind, file="", row=None, study=None, detail=detail)

@@ -407,15 +407,15 @@ class Home:
     def verify_index(self) -> "IndexVerdict":
         """Read every byte of the index and say which item was altered, dropped, added or swapped.
 
-        Its canaries are asked, too: whether a search, and the model, still answer as they must.
+        Its canaries are asked, too: whether a search, and the model, still answer as they must; and
+        the record, whether it is this index that answers.
 
         Raises:
             IndexMismatch: `index.missing`.
         """
         from caselight.checking import verify_current
 
-        seal = self._recorder().verifier
-        return verify_current(self.path, seal=seal)
+        return verify_current(self.path, log=self._recorder().log)
 
     def scan_index(self, *, seed: int = 0) -> "StudyScan":
         """Look for items that somebody may have slipped in; see docs/guide/index.md.

@@ -11,7 +11,7 @@ import os
 import secrets
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -111,15 +111,20 @@ class AuditLog:
             raise RuntimeError("a ticket was neither served nor refused")
         return ticket.positions
 
-    def records(self, *, start: int = 0) -> Iterator[AuditRecord]:
+    def records(self, *, start: int = 0, events: Collection[str] = ()) -> Iterator[AuditRecord]:
         """Records from a position on, as of now.
+
+        Args:
+            start: position of the first.
+            events: which; all if none are named. Others are passed over without being read.
 
         Raises:
             AuditError: `audit.altered` at one that does not match its own digest.
         """
         head, _ = self.files.read_head()
+        marks = [f'"event":"{event}"'.encode() for event in events]
         for position, line in enumerate(lines_of(self.files.log, _State.read(head).n_bytes)):
-            if position >= start:
+            if position >= start and (not marks or any(mark in line for mark in marks)):
                 yield read_line(line)
 
     def leaves(self) -> tuple[Checkpoint, list[bytes]]:

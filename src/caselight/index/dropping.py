@@ -47,7 +47,7 @@ def drop_studies(
     n_gone = 0
     for folder in index_folders(home):
         try:
-            _, items, state = read_snapshot(folder, seal=seal)
+            _, items, state = read_snapshot(folder, seal=seal, whole=True)
         except IndexMismatch as error:
             if error.code == "index.newer_version":
                 raise

@@ -28,9 +28,10 @@ from caselight.index.journal import Frame, Opens, Seal, read_journal
 from caselight.index.segments import Items, SegmentInfo, damaged, open_segment
 from caselight.index.snapshot import Part, Snapshot, in_memory
 
-FORMAT = 2
+FORMAT = 3
 POINTER = "current"
 MANIFEST = "manifest"
+LOCK = "lock"
 IMAGE, REPORT = 0, 1
 _TRIES = 5
 
@@ -138,6 +139,7 @@ def make_current(folder: Path) -> None:
     before = None
     with contextlib.suppress(IndexMismatch):
         before = current_folder(root.parent)
+    flush_folder(root)  # before the pointer: a name may reach the disk ahead of an older one
     replace_file(root / POINTER, folder.name)
     for other in root.iterdir():
         # Of the same model and width: made anew, or left by a build that was killed.
@@ -166,18 +168,17 @@ def read_version(folder: Path, *, seal: Opens) -> Version:
         IndexMismatch: `index.digest_mismatch`, or `index.newer_version`.
     """
     if (folder / "manifest.json").is_file():
-        raise IndexMismatch(
-            "the index was written by an earlier Caselight; run `caselight index build`",
-            code="index.stale",
-        )
+        raise _earlier()
     try:
         said: dict[str, Any] = json.loads(seal.open((folder / MANIFEST).read_text("utf-8")))
-        newer = said["format"] > FORMAT
+        format_ = int(said["format"])
     except (OSError, ValueError, KeyError, TypeError, Error):
         raise damaged(f"{folder.name}/{MANIFEST} is missing, or was changed") from None
-    if newer:
+    if format_ < FORMAT:
+        raise _earlier()
+    if format_ > FORMAT:
         raise IndexMismatch(
-            f"the index is of format {said['format']}, and this Caselight reads {FORMAT}; upgrade "
+            f"the index is of format {format_}, and this Caselight reads {FORMAT}; upgrade "
             "Caselight, or build the index again with `caselight index build --fresh`",
             code="index.newer_version",
         )
@@ -218,7 +219,7 @@ def read_manifest(home: Path, *, seal: Opens) -> IndexManifest:
     Raises:
         IndexMismatch: `index.missing` or `index.digest_mismatch`.
     """
-    return open_index(current_folder(home), seal=seal).manifest
+    return _open_current(home, seal=seal).manifest
 
 
 def read_index(home: Path, *, store: str, seal: Opens) -> OpenIndex:
@@ -232,7 +233,7 @@ def read_index(home: Path, *, store: str, seal: Opens) -> OpenIndex:
     Raises:
         IndexMismatch: `index.missing`, `index.stale` or `index.digest_mismatch`.
     """
-    found = open_index(current_folder(home), seal=seal)
+    found = _open_current(home, seal=seal)
     if found.manifest.store != store:
         raise IndexMismatch(
             "the archive has changed since the index was built; run `caselight index build "
@@ -301,6 +302,25 @@ def open_index(folder: Path, *, seal: Opens) -> OpenIndex:
         ),
         items=items,
         rows=Rows(kind=kind, study=items.column("study"), position=items.column("position")),
+    )
+
+
+def _open_current(home: Path, *, seal: Opens) -> OpenIndex:
+    for _ in range(_TRIES):
+        folder = current_folder(home)
+        try:
+            return open_index(folder, seal=seal)
+        except IndexMismatch:
+            # A build may have put another in its place meanwhile, and taken this one away.
+            if current_folder(home) == folder:
+                raise
+    raise damaged(f"{home / 'index' / POINTER} changes faster than an index can be read")
+
+
+def _earlier() -> IndexMismatch:
+    return IndexMismatch(
+        "the index was written by an earlier Caselight; run `caselight index build`",
+        code="index.stale",
     )
 
 

@@ -2,15 +2,17 @@
 
 A segment is two safetensors files, read through the memory map. One holds the codes in the layout
 of the kernel, the embeddings in half precision, and what every item is; the other, its list, the
-digest of every item by its row. A large one has its tables in a third file. Digests of all
-sections, and the Merkle root of the list, stand in the index's signed manifest. All but the
+digest of every item by its row. A large one has its tables in a third file. Digests of the headers
+and all sections, and the Merkle root of the list, stand in the index's signed manifest. All but the
 embeddings and the tables are checked when a segment is opened, and these when they are used: they
 are by far the largest, and a query uses few of the embeddings. The list is what `verify.py` can
 tell by which item was changed, dropped, added or swapped.
 """
 
+import contextlib
 import hashlib
 import json
+import math
 import mmap
 import os
 from collections.abc import Mapping, Sequence
@@ -37,6 +39,10 @@ SECTIONS = ("codes", "embeddings", "kind", "position", "row", "study")
 LIST_SECTIONS = ("leaf", "listed")
 TABLES = ".tables"
 """Ends the name of the file with a large segment's tables, see `substrings.py`."""
+HEADER = ".header"
+"""Stands among the sections for the header of a file, behind what the file's name ends with."""
+_HEADER_MAX = 65_536
+"""Bytes; ours have less than a thousand."""
 _HASHED_TOGETHER = 1024
 """Items laid out at once, so that a query lays out all of its own and a whole segment little."""
 _TYPES: Mapping[str, np.dtype[Any]] = {
@@ -83,7 +89,7 @@ class SegmentInfo:
     last: int
     """Row of its last item."""
     sections: Mapping[str, str]
-    """Section, of the list too, to SHA-256."""
+    """Section, of the list too, and `HEADER` of both, to SHA-256."""
     root: str = ""
     """Of the Merkle tree over the digests of its items, 64 hex digits."""
 
@@ -92,10 +98,14 @@ class Segment:
     """An open segment; its arrays are views of the file and cannot be written."""
 
     def __init__(
-        self, info: SegmentInfo, arrays: Mapping[str, NDArray[Any]], *, folder: Path | None = None
+        self,
+        info: SegmentInfo,
+        arrays: Mapping[str, NDArray[Any]],
+        *,
+        tables: NDArray[np.uint8] | None = None,
     ) -> None:
         self.info = info
-        self._folder = folder
+        self._tables = tables
         self.arrays = arrays
         self.row: NDArray[np.int64] = arrays["row"]
         self.blocks: NDArray[np.uint8] = arrays["codes"]
@@ -107,21 +117,17 @@ class Segment:
 
     @cached_property
     def tables(self) -> SubstringTables | None:
-        """Its tables, where it has some and they can be used here; opened when first wanted.
+        """Its tables, where it has some and they can be used here; checked when first wanted.
 
         Raises:
             IndexMismatch: `index.digest_mismatch`.
         """
-        if TABLES not in self.info.sections or self._folder is None or not available():
+        if TABLES not in self.info.sections or not available():
             return None
-        try:
-            with (self._folder / f"{self.info.file}{TABLES}").open("rb") as file:
-                data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            found = np.frombuffer(data, dtype=np.uint8)
-            if section_digest(found) == self.info.sections[TABLES]:
-                return SubstringTables(found)
-        except (OSError, ValueError):
-            pass
+        if self._tables is not None and (
+            section_digest(self._tables) == self.info.sections[TABLES]
+        ):
+            return SubstringTables(self._tables)
         raise damaged(f"{self.info.file}{TABLES} is missing, or was changed")
 
     def packed(self, places: NDArray[np.int64]) -> NDArray[np.uint8]:
@@ -133,6 +139,18 @@ class Segment:
         whole = {name: self.arrays[name] for name in ("row", "kind", "study", "position")}
         packed = unpack(self.blocks, len(self), self.n_bits)
         return Items(packed=packed, embeddings=self.embeddings, **whole)
+
+    def check(self, items: Items, places: NDArray[np.int64]) -> None:
+        """Hold items, and where they lie here, against their digests.
+
+        Raises:
+            IndexMismatch: `index.digest_mismatch`, naming the row.
+        """
+        wrong = np.flatnonzero((leaves(items) != self.arrays["leaf"][places]).any(axis=1))
+        if len(wrong):
+            raise damaged(
+                f"item {items.row[wrong[0]]} of {self.info.file} does not match its digest"
+            )
 
     def items(self, places: NDArray[np.int64]) -> Items:
         """Items by their places, each held against its digest.
@@ -148,11 +166,7 @@ class Segment:
             packed=self.packed(places),
             embeddings=np.ascontiguousarray(self.embeddings[places]),
         )
-        wrong = np.flatnonzero((leaves(found) != self.arrays["leaf"][places]).any(axis=1))
-        if len(wrong):
-            raise damaged(
-                f"item {found.row[wrong[0]]} of {self.info.file} does not match its digest"
-            )
+        self.check(found, places)
         return found
 
 
@@ -199,9 +213,9 @@ def write_segment(path: Path, items: Items) -> SegmentInfo:
         "study": items.study,
     }
     listed: dict[str, NDArray[Any]] = {"leaf": leaves(items), "listed": items.row}
-    _write(path, arrays)
-    _write(path.with_name(f"{path.name}{LIST}"), listed)
     sections = {name: section_digest(array) for name, array in {**arrays, **listed}.items()}
+    sections[HEADER] = _write(path, arrays)
+    sections[f"{LIST}{HEADER}"] = _write(path.with_name(f"{path.name}{LIST}"), listed)
     if available() and len(items) >= MIN_ROWS:
         codes = Codes(packed=items.packed, n_bits=8 * items.packed.shape[1])
         tables = SubstringTables.build(codes).buffer
@@ -229,11 +243,16 @@ def open_segment(folder: Path, info: SegmentInfo, *, whole: bool = False) -> Seg
     Raises:
         IndexMismatch: `index.digest_mismatch`, naming the file and what is wrong with it.
     """
-    try:
-        arrays = read_arrays(folder / info.file)
-        listed = read_arrays(folder / f"{info.file}{LIST}")
-    except (OSError, ValueError, KeyError, TypeError):
-        raise damaged(f"{info.file} or its list is missing or cut short") from None
+    found = []
+    for end in ("", LIST):
+        try:
+            found.append(
+                read_arrays(folder / f"{info.file}{end}", header=info.sections[f"{end}{HEADER}"])
+            )
+        except (OSError, ValueError) as error:
+            why = "it cannot be read" if isinstance(error, OSError) else str(error)
+            raise damaged(f"{info.file}{end} is not what was written ({why})") from None
+    arrays, listed = found
     if sorted(arrays) != sorted(SECTIONS) or sorted(listed) != sorted(LIST_SECTIONS):
         raise damaged(f"{info.file} holds other sections than it was written with")
     arrays |= listed
@@ -243,34 +262,73 @@ def open_segment(folder: Path, info: SegmentInfo, *, whole: bool = False) -> Seg
     sizes = {len(array) for name, array in arrays.items() if name != "codes"}
     if sizes != {info.n} or arrays["codes"].size != size_of(info.n, info.n_bits):
         raise damaged(f"{info.file} holds another number of items than the manifest says")
-    return Segment(info, arrays, folder=folder)
+    tables = None
+    if TABLES in info.sections:
+        # Now, though they are checked later: a compaction may have taken the file away by then.
+        with contextlib.suppress(OSError, ValueError):
+            tables = np.frombuffer(mapped(folder / f"{info.file}{TABLES}"), dtype=np.uint8)
+    return Segment(info, arrays, tables=tables)
 
 
-def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays of a safetensors file, mapped into memory to be read alone.
+def mapped(path: Path) -> mmap.mmap:
+    """A file as memory that cannot be written.
 
     Raises:
-        ValueError, KeyError, TypeError, OSError: for a file that is none.
+        OSError: where there is none.
+        ValueError: for an empty one.
     """
     with path.open("rb") as file:
-        data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def read_arrays(path: Path, *, header: str | None = None) -> dict[str, NDArray[Any]]:
+    """The arrays of a safetensors file, mapped into memory to be read alone.
+
+    Args:
+        path: the file.
+        header: what its header must be, see `header_digest`; None takes any.
+
+    Raises:
+        OSError: when it cannot be read.
+        ValueError: for a file that is none, or has another header.
+    """
+    data = mapped(path)
+    if header is not None and header_digest(data) != header:
+        raise ValueError("it has another header")
+    try:
+        return _arrays(data)
+    except (AttributeError, KeyError, OverflowError, RecursionError, TypeError):
+        raise ValueError("it has no header") from None
+
+
+def header_digest(data: bytes | mmap.mmap) -> str:
+    """SHA-256 of the header of a safetensors file, and of the number that says how long it is."""
+    return hashlib.sha256(data[: 8 + _header_size(data)]).hexdigest()
+
+
+def _header_size(data: bytes | mmap.mmap) -> int:
     size = int.from_bytes(data[:8], "little")
-    if not 2 <= size <= len(data) - 8:
-        raise ValueError("the header is longer than the file")
-    header = json.loads(data[8 : 8 + size])
+    if not 2 <= size <= min(_HEADER_MAX, len(data) - 8):
+        raise ValueError("its header is longer than it can be")
+    return size
+
+
+def _arrays(data: mmap.mmap) -> dict[str, NDArray[Any]]:
+    size = _header_size(data)
     end, arrays = 8 + size, {}
+    header = json.loads(data[8:end])
     header.pop("__metadata__", None)
     for name, said in header.items():
         begin, stop = (8 + size + int(offset) for offset in said["data_offsets"])
         kind = _TYPES[said["dtype"]]
-        count = int(np.prod(said["shape"], dtype=np.int64))
+        count = math.prod(map(int, said["shape"]))
         if not 8 + size <= begin <= stop <= len(data) or stop - begin != count * kind.itemsize:
-            raise ValueError("a section lies outside the file")
+            raise ValueError("a section lies outside of it")
         flat = np.frombuffer(data, dtype=kind, count=count, offset=begin) if count else None
         arrays[name] = (np.zeros(0, kind) if flat is None else flat).reshape(said["shape"])
         end = max(end, stop)
     if end != len(data):
-        raise ValueError("there is more in the file than its sections")
+        raise ValueError("there is more in it than its sections")
     return arrays
 
 
@@ -293,8 +351,11 @@ def damaged(what: str) -> IndexMismatch:
     )
 
 
-def _write(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    _write_bytes(path, save({name: np.ascontiguousarray(a) for name, a in arrays.items()}))
+def _write(path: Path, arrays: Mapping[str, NDArray[Any]]) -> str:
+    """Write arrays; the digest of the file's header comes back."""
+    data = save({name: np.ascontiguousarray(a) for name, a in arrays.items()})
+    _write_bytes(path, data)
+    return header_digest(data)
 
 
 def _write_bytes(path: Path, data: bytes | memoryview) -> None:

@@ -162,6 +162,14 @@ class Part:
         slots = self.slots[places]
         return self.segment.items(slots) if self.kept else self.segment.all_items().chosen(slots)
 
+    def living(self) -> Items:
+        """All of the living; raises like `items`."""
+        found = self.segment.all_items()
+        found = found if self.alive is None else found.chosen(self.slots)
+        if self.kept:
+            self.segment.check(found, self.slots)
+        return found
+
 
 @dataclass(frozen=True)
 class Snapshot:
@@ -308,8 +316,13 @@ def in_memory(items: Items) -> Part:
 
 
 def living(parts: Sequence[Part]) -> Items:
-    """All living items of parts that are not empty, as they lie on disk."""
-    return joined([part.segment.all_items().chosen(part.slots) for part in parts])
+    """All living items of parts that are not empty, as they lie on disk.
+
+    Raises:
+        IndexMismatch: `index.digest_mismatch` for one that was changed there: written anew, it
+            would have a digest of its own.
+    """
+    return joined([part.living() for part in parts])
 
 
 def _together(arrays: Sequence[NDArray[np.generic]], kind: type[np.generic]) -> NDArray[np.int64]:

@@ -1,6 +1,8 @@
 """Look at every byte of an index, and say which item was altered, dropped, added or swapped."""
 
-import json
+import contextlib
+import fcntl
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,23 +13,38 @@ from numpy.typing import NDArray
 
 from caselight.errors import IndexMismatch
 from caselight.index.canaries import wrong_canaries
-from caselight.index.journal import HEAD, Opens, read_journal
+from caselight.index.journal import HEAD, Opens, has_head, read_journal
 from caselight.index.layout import size_of, unpack
-from caselight.index.manifest import MANIFEST, Version, read_snapshot, read_version
+from caselight.index.manifest import LOCK, MANIFEST, Version, read_snapshot, read_version
 from caselight.index.segments import (
+    HEADER,
     LIST,
     LIST_SECTIONS,
     SECTIONS,
     TABLES,
     Items,
     SegmentInfo,
+    header_digest,
     leaves,
+    mapped,
     read_arrays,
     section_digest,
 )
 from caselight.index.snapshot import Snapshot
 
-FaultKind = Literal["file", "altered", "dropped", "added", "swapped", "state", "canary", "model"]
+FaultKind = Literal[
+    "file", "altered", "dropped", "added", "swapped", "state", "record", "canary", "model"
+]
+_TRIES = 5
+_LAID = {
+    "codes": ("|u1", 1),
+    "embeddings": ("<f2", 2),
+    "kind": ("|u1", 1),
+    "position": ("<i8", 1),
+    "row": ("<i8", 1),
+    "study": ("<i8", 1),
+}
+"""Type and dimensions of each section."""
 _PAIRS = 200
 """Items that differ, among which those that changed places are looked for."""
 
@@ -38,7 +55,7 @@ class IndexFault:
 
     kind: FaultKind
     file: str
-    """Empty for `canary` and `model`: all files are whole, and what is made of them is wrong."""
+    """Empty for `record`, `canary` and `model`: all files are whole, and what they are is wrong."""
     row: int | None
     """Which item, by the number it was given when it came in; None for a whole file."""
     study: int | None
@@ -69,26 +86,52 @@ def verify_index(folder: Path, *, seal: Opens) -> IndexVerdict:
     """Read a whole index, hold it against its signed manifest, and ask its canaries.
 
     Args:
-        folder: the index's folder.
+        folder: the index's folder. A writer may be at work in it.
         seal: whose signature it must have.
     """
-    try:
-        version = read_version(folder, seal=seal)
-    except IndexMismatch as error:
-        return _given_up([_file_fault(MANIFEST, str(error).split(":")[0])], n_files=1)
+    for _ in range(_TRIES):
+        try:
+            version = read_version(folder, seal=seal)
+        except IndexMismatch as error:
+            return _given_up([_file_fault(MANIFEST, _first(error))], n_files=1)
+        try:
+            verdict = _verify_version(folder, version, seal=seal)
+        except IndexMismatch as error:
+            verdict = _given_up([_file_fault(folder.name, _first(error))], n_files=1)
+        if verdict.ok or _stands(folder, version, seal=seal):
+            break
+    return verdict
+
+
+def _stands(folder: Path, version: Version, *, seal: Opens) -> bool:
+    """Whether no writer has put new files in place of those meanwhile."""
+    with contextlib.suppress(IndexMismatch):
+        return read_version(folder, seal=seal) == version
+    return False
+
+
+def _verify_version(folder: Path, version: Version, *, seal: Opens) -> IndexVerdict:
     faults: list[IndexFault] = []
     for info in version.segments:
         faults += _segment_faults(folder, info)
     try:
         read_journal(folder, version.journal, seal=seal)
     except IndexMismatch as error:
-        faults.append(_file_fault(version.journal, str(error).split(":")[0]))
+        faults.append(_file_fault(version.journal, _first(error)))
+    if not has_head(folder, version.journal):
+        detail = "it is empty; where the power was lost, `caselight index compact` mends that"
+        faults.append(_file_fault(f"{version.journal}{HEAD}", detail))
     named = _named(version)
-    faults += [
-        _file_fault(path.name, "the manifest names no such file")
+    unnamed = [
+        _file_fault(
+            path.name,
+            "the manifest names no such file; what a killed build left goes with the next one",
+        )
         for path in sorted(folder.iterdir())
         if path.name not in named and not path.name.startswith(".")
     ]
+    if unnamed and not _is_written(folder):
+        faults += unnamed
     if faults:
         return _given_up(faults, n_files=len(named))
     _, items, state = read_snapshot(folder, seal=seal, whole=True)
@@ -114,6 +157,26 @@ def verify_index(folder: Path, *, seal: Opens) -> IndexVerdict:
     )
 
 
+def _is_written(folder: Path) -> bool:
+    """Whether a writer is at work: it makes files before it names them."""
+    try:
+        descriptor = os.open(folder / LOCK, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _first(error: IndexMismatch) -> str:
+    """What was found, without what to do."""
+    return str(error).split(": the index")[0]
+
+
 def _canary_fault(items: Snapshot, row: int) -> IndexFault:
     place = int(np.searchsorted(items.row, row))
     return IndexFault(
@@ -132,29 +195,39 @@ def _segment_faults(folder: Path, info: SegmentInfo) -> list[IndexFault]:
     sound = listed is not None and all(
         section_digest(listed[name]) == info.sections[name] for name in LIST_SECTIONS
     )
-    if not sound:
+    if sound:
+        faults += _header_faults(folder, info, LIST)
+    else:
         faults.append(_file_fault(f"{info.file}{LIST}", "the list of items was changed or lost"))
+    faults += _tables_fault(folder, info)
     if found is None:
         return [*faults, _file_fault(info.file, "it is missing, cut short, or no such file")]
     changed = [name for name in SECTIONS if section_digest(found[name]) != info.sections[name]]
-    faults += _tables_fault(folder, info)
     if not changed:
-        return faults
+        return [*faults, *_header_faults(folder, info, "")]
     items = _items(found, info)
-    if items is None or not sound or listed is None:
-        detail = f"sections {', '.join(changed)} were changed"
-        return [*faults, _file_fault(info.file, detail)]
-    named = list(_item_faults(info, items, listed))
-    return [*faults, *(named or [_file_fault(info.file, f"sections {', '.join(changed)} differ")])]
+    named = []
+    if items is not None and listed is not None and sound:
+        named = _item_faults(info, items, listed)
+    detail = f"sections {', '.join(changed)} were changed"
+    return [*faults, *(named or [_file_fault(info.file, detail)])]
+
+
+def _header_faults(folder: Path, info: SegmentInfo, end: str) -> list[IndexFault]:
+    path = folder / f"{info.file}{end}"
+    if header_digest(mapped(path)) == info.sections[f"{end}{HEADER}"]:
+        return []
+    return [_file_fault(path.name, "its header was changed")]
 
 
 def _tables_fault(folder: Path, info: SegmentInfo) -> list[IndexFault]:
     if TABLES not in info.sections:
         return []
     path = folder / f"{info.file}{TABLES}"
-    found = np.fromfile(path, dtype=np.uint8) if path.is_file() else np.zeros(0, dtype=np.uint8)
-    if section_digest(found) == info.sections[TABLES]:
-        return []
+    with contextlib.suppress(OSError, ValueError):
+        found = np.frombuffer(mapped(path), dtype=np.uint8)
+        if section_digest(found) == info.sections[TABLES]:
+            return []
     return [_file_fault(path.name, "the tables were changed or lost")]
 
 
@@ -209,6 +282,8 @@ def _swapped(
 
 
 def _items(arrays: Mapping[str, NDArray[Any]], info: SegmentInfo) -> Items | None:
+    if {name: (array.dtype.str, array.ndim) for name, array in arrays.items()} != _LAID:
+        return None
     n = len(arrays["row"])
     sizes = {len(arrays[name]) for name in SECTIONS if name != "codes"}
     if sizes != {n} or arrays["codes"].size != size_of(n, info.n_bits):
@@ -220,13 +295,13 @@ def _items(arrays: Mapping[str, NDArray[Any]], info: SegmentInfo) -> Items | Non
 def _arrays(path: Path, names: tuple[str, ...]) -> dict[str, NDArray[Any]] | None:
     try:
         found = read_arrays(path)
-    except (OSError, ValueError, KeyError, TypeError, json.JSONDecodeError):
+    except (OSError, ValueError):
         return None
     return found if sorted(found) == sorted(names) else None
 
 
 def _named(version: Version) -> set[str]:
-    named = {MANIFEST, "lock", version.journal, f"{version.journal}{HEAD}"}
+    named = {MANIFEST, LOCK, version.journal, f"{version.journal}{HEAD}"}
     for info in version.segments:
         named |= {info.file, f"{info.file}{LIST}"}
         if TABLES in info.sections:

@@ -6,11 +6,13 @@ compacted into one. Both write new files beside the old ones and then put a new 
 place of the last, in one step; readers that have the old files open keep them.
 """
 
+import contextlib
 import fcntl
 import json
 import os
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -23,13 +25,15 @@ from caselight.errors import IndexMismatch
 from caselight.index.journal import HEAD, End, Frame, Seal, append_frames, begin_journal
 from caselight.index.journal import read_journal as _read_journal
 from caselight.index.manifest import (
+    LOCK,
+    MANIFEST,
     Version,
     apply_frame,
     flush_folder,
     read_snapshot,
     write_version,
 )
-from caselight.index.segments import LIST, TABLES, Items, joined, open_segment, write_segment
+from caselight.index.segments import LIST, TABLES, Items, open_segment, write_segment
 from caselight.index.snapshot import Part, Snapshot, in_memory, living
 
 FOLD_ITEMS = 16_384
@@ -55,11 +59,14 @@ class IndexWriter:
         self._seal = seal
         self._lock = _locked(folder)
         self._changing = threading.RLock()
-        self._compacting: threading.Thread | None = None
+        self._compacting: Future[None] | None = None
+        self._unsure = False
+        """Whether the manifest on the disk may be another than the one here."""
         self._next = 0
         self._end: End
         try:
             self._open()
+            self._sweep()
         except BaseException:
             os.close(self._lock)
             raise
@@ -76,9 +83,14 @@ class IndexWriter:
         self.close()
 
     def close(self) -> None:
-        """Let go of the index; a compaction in the background comes to its end first."""
-        self.wait()
-        os.close(self._lock)
+        """Let go of the index; a compaction in the background comes to its end first.
+
+        Raises like `wait`.
+        """
+        try:
+            self.wait()
+        finally:
+            os.close(self._lock)
 
     @property
     def snapshot(self) -> Snapshot:
@@ -119,8 +131,12 @@ class IndexWriter:
 
         Returns:
             The rows that the new items were given, i64[N]. All is durable by then.
+
+        Raises:
+            IndexMismatch: `index.bits_mismatch` for items of another shape.
+            OSError: when it cannot be written; nothing of it is there then.
         """
-        with self._changing:
+        with self._certain():
             frame: dict[str, NDArray[np.generic]] = {}
             rows = np.zeros(0, dtype=np.int64)
             if remove is not None and len(remove):
@@ -143,15 +159,15 @@ class IndexWriter:
         self, studies: Collection[int], *, state: Mapping[str, str] | None = None
     ) -> int:
         """Take out all items of studies, by the studies' rows in the store; returns how many."""
-        with self._changing:
+        with self._certain():
             of = self._snapshot.column("study")
             gone = self._snapshot.row[np.isin(of, np.array(sorted(studies), dtype=np.int64))]
             self.change(remove=gone, state=state)
             return len(gone)
 
     def tidy(self) -> None:
-        """Fold and compact where it is due."""
-        with self._changing:
+        """Fold and compact where it is due; raises like `compact`."""
+        with self._certain():
             memory = sum(len(part.slots) for part in self._parts if not part.kept)
             if memory >= FOLD_ITEMS:
                 self.fold()
@@ -162,34 +178,58 @@ class IndexWriter:
                 self.compact()
 
     def fold(self) -> None:
-        """Write what lies in the journal as a segment, and begin a new journal."""
-        with self._changing:
+        """Write what lies in the journal as a segment, and begin a new journal.
+
+        Raises:
+            OSError: when it cannot be written; the index is what it was.
+        """
+        with self._certain():
             self._rewrite([part for part in self._parts if not part.kept])
 
     def compact(self) -> None:
-        """Write all living items as one segment; what was removed is gone from the disk then."""
-        with self._changing:
+        """Write all living items as one segment; what was removed is gone from the disk then.
+
+        Raises:
+            IndexMismatch: `index.digest_mismatch` for an item that was changed on the disk.
+            OSError: when it cannot be written; the index is what it was.
+        """
+        with self._certain():
             self._rewrite(self._parts)
 
     def compact_in_background(self) -> None:
-        """Compact while changes go on; returns at once. `wait` comes back when it is done."""
+        """Compact while changes go on; returns at once, and `wait` when it is done.
+
+        Raises like `compact` what stopped the one before, if nobody has waited for that.
+        """
         self.wait()
-        with self._changing:
+        with self._certain():
+            if self._compacting is not None:
+                return  # another thread was first
             self.fold()
-            parts = list(self._parts)
-        self._compacting = threading.Thread(target=self._merge, args=(parts,), daemon=True)
-        self._compacting.start()
+            pool = ThreadPoolExecutor(1, thread_name_prefix="compaction")
+            self._compacting = pool.submit(self._merge, list(self._parts))
+            pool.shutdown(wait=False)
 
     @property
     def compacting(self) -> bool:
         """Whether a compaction goes on in the background."""
-        return self._compacting is not None and self._compacting.is_alive()
+        return self._compacting is not None and not self._compacting.done()
 
     def wait(self) -> None:
-        """Come back when no compaction runs."""
-        if self._compacting is not None:
-            self._compacting.join()
-            self._compacting = None
+        """Come back when no compaction runs, and what it replaced is gone from the disk.
+
+        Raises:
+            IndexMismatch: `index.digest_mismatch` for an item that was changed on the disk.
+            OSError: when it could not be written. The index is what it was, in either case.
+        """
+        if self._compacting is None:
+            return
+        try:
+            self._compacting.result()
+        finally:
+            with self._changing:
+                self._compacting = None
+                self._sweep()
 
     # ----------------------------------------------------------------------------------------
 
@@ -200,7 +240,22 @@ class IndexWriter:
         self._snapshot = items
         last = int(items.row[-1]) + 1 if len(items) else 0
         self._next = max(self._version.next_row, last, self._journaled())
-        self._sweep()
+
+    @contextlib.contextmanager
+    def _certain(self) -> Iterator[None]:
+        """Keep other threads out, and know what is on the disk."""
+        with self._changing:
+            if self._unsure:
+                # A manifest may stand there that was not flushed: nothing is acknowledged on top
+                # of it before it is.
+                flush_folder(self.folder)
+                number = self._version.number
+                self._open()
+                # A compaction in the background may have taken a number meanwhile.
+                self._version = replace(self._version, number=max(number, self._version.number))
+                self._unsure = False
+                self._sweep()
+            yield
 
     def _journaled(self) -> int:
         """One more than the last row that the journal gave, were it removed since."""
@@ -235,7 +290,7 @@ class IndexWriter:
         # Of a segment without living items nothing is kept: what was merged twice is one of these.
         parts = [part for part in parts if len(part.slots)]
         parts.sort(key=lambda part: part.segment.info.first)
-        end = begin_journal(self.folder, f"journal-{number:06d}", seal=self._seal)
+        end = begin_journal(self.folder, number, seal=self._seal)
         frames = _left_over(parts)
         if frames:
             # The items are those they were, so what was said of them still holds.
@@ -250,7 +305,9 @@ class IndexWriter:
             segments=tuple(part.segment.info for part in parts if part.kept),
             state=dict(self._state),
         )
+        self._unsure = True
         write_version(self.folder, version, seal=self._seal)
+        self._unsure = False
         self._version, self._end, self._parts = version, end, parts
         self._show()
         self._sweep()
@@ -260,13 +317,13 @@ class IndexWriter:
         old = [part for part in old if part.kept]
         if not old:
             return
-        with self._changing:
+        with self._certain():
             number = self._version.number + 1
             # The number is taken: a fold meanwhile has the next one.
             self._version = replace(self._version, number=number)
         info = write_segment(self.folder / f"segment-{number:06d}", living(old))
         merged = Part(open_segment(self.folder, info), None, kept=True)
-        with self._changing:
+        with self._certain():
             names = {part.segment.info.file for part in old}
             now = [part for part in self._parts if part.segment.info.file not in names]
             still = [part.row for part in self._parts if part.segment.info.file in names]
@@ -275,10 +332,10 @@ class IndexWriter:
 
     def _sweep(self) -> None:
         """Remove files that the manifest does not name: what was replaced, and what a kill left."""
-        named = {"manifest", "lock", self._version.journal, f"{self._version.journal}{HEAD}"}
+        named = {MANIFEST, LOCK, self._version.journal, f"{self._version.journal}{HEAD}"}
         for info in self._version.segments:
             named |= {info.file, *(f"{info.file}{end}" for end in (LIST, TABLES))}
-        if self._compacting is not None:
+        if self._unsure or self._compacting is not None:
             return
         for path in self.folder.iterdir():
             if path.name not in named:
@@ -303,7 +360,7 @@ class IndexWriter:
 def create_index(folder: Path, *, model: str, n_bits: int, dim: int, seal: Seal) -> None:
     """Make an empty index in a new folder."""
     folder.mkdir(parents=True)
-    end = begin_journal(folder, "journal-000000", seal=seal)
+    end = begin_journal(folder, 0, seal=seal)
     version = Version(
         model=model,
         n_bits=n_bits,
@@ -322,7 +379,7 @@ def _left_over(parts: list[Part]) -> list[Frame]:
     frames: list[Frame] = []
     memory = [part for part in parts if not part.kept]
     if memory:
-        items: Items = joined([part.segment.all_items().chosen(part.slots) for part in memory])
+        items: Items = living(memory)
         frames.append({name: getattr(items, name) for name in Items.__slots__})
     dead = [part.segment.row[~part.alive] for part in parts if part.kept and part.alive is not None]
     if dead:
@@ -331,7 +388,7 @@ def _left_over(parts: list[Part]) -> list[Frame]:
 
 
 def _locked(folder: Path) -> int:
-    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
