@@ -271,7 +271,7 @@ def test_the_list_tells_neither_the_order_nor_the_names(tmp_path: Path) -> None:
     keys = [key_of(home, uid) for uid in ("s020", "s004", "s000", "s010")]
     for key in keys:
         Home(home).erase(patient=key)
-    _, *lines = (home / tombstones.FILE).read_text("utf-8").splitlines()
+    _, *lines, _ = (home / tombstones.FILE).read_text("utf-8").splitlines()
     assert lines == sorted(lines)
     assert len(lines) == 4
     assert not set(lines) & set(keys)
@@ -408,7 +408,13 @@ def test_a_list_of_another_home_is_refused(tmp_path: Path) -> None:
         Home(tmp_path / "other").apply_tombstones(home / tombstones.FILE)
     assert refused.value.code == "erase.other_home"
     path = home / tombstones.FILE
-    for text in (b"", b"\xff", b"mrn-48392\n", path.read_bytes() + b"mrn-48392\n"):
+    whole = path.read_bytes()
+    head, line, end = whole.splitlines(keepends=True)
+    other = line.translate(bytes.maketrans(b"0123456789", b"1234567890"))
+    for text in (
+        *(b"", b"\xff", b"mrn-48392\n", whole + b"mrn-48392\n"),
+        *(head, head + line, head + end, head + line + line + end, head + other + end),
+    ):
         (tmp_path / "bad").write_bytes(text)
         with pytest.raises(EraseError) as refused:
             Home(home).apply_tombstones(tmp_path / "bad")
@@ -418,6 +424,50 @@ def test_a_list_of_another_home_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"damaged")
     with pytest.raises(EraseError):
         Home(home).ingest(trained()[0])  # rather than bring anybody back
+
+
+@pytest.mark.parametrize("how", ["removed", "emptied", "older"])
+def test_a_list_that_has_lost_somebody_lets_nobody_in(tmp_path: Path, how: str) -> None:
+    """Both lists are good by themselves; the record knows that there were two on it."""
+    home = trained_copy(tmp_path)
+    path, copy = home / tombstones.FILE, tmp_path / "copy"
+    erase(home)
+    older = path.read_bytes()
+    erase(home, "s020")
+    copy.write_bytes(path.read_bytes())
+    path.unlink()
+    if how == "emptied":
+        with open_store(home) as store:
+            tombstones.write_tombstones(store, frozenset())
+    elif how == "older":
+        path.write_bytes(older)
+    for act in (
+        lambda: Home(home).ingest(trained()[0]),
+        lambda: erase(home, "s000"),
+        lambda: Home(home).finish_erasures(),
+        lambda: Home(home).readmit(patient_id="mrn-48392"),
+    ):
+        with pytest.raises(EraseError, match=f"names {how == 'older':d} .* were 2") as refused:
+            act()
+        assert refused.value.code == "erase.bad_list"
+    assert Home(home).search("amber").hits
+    assert Home(home).apply_tombstones(copy) == ()
+    assert path.read_bytes() == copy.read_bytes()
+    assert Home(home).ingest(trained()[0]).accepted == 0
+
+
+def test_a_list_of_which_no_copy_is_left_is_given_up_on_the_record(tmp_path: Path) -> None:
+    home = trained_copy(tmp_path)
+    path = home / tombstones.FILE
+    erase(home)
+    path.unlink()
+    assert Home(home).apply_tombstones(path) == ()
+    assert records(home)[-1].payload == {"listed": 0, "new": 0, "erased": 0}
+    assert Home(home).ingest(trained()[0]).accepted == 2
+    erase(home)
+    Home(home).readmit(patient_id="mrn-48392")
+    erase(home, "s020")
+    assert Home(home).ingest(trained()[0]).accepted == 2
 
 
 def test_an_archive_does_not_bring_him_back_until_he_is_readmitted(tmp_path: Path) -> None:

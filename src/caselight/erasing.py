@@ -11,19 +11,21 @@ A note in the file `erasing` lasts from before the second step to the end of the
 the patient by digests that say nothing without the home's key.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 
 from caselight.audit.digests import patient_digest
 from caselight.audit.proofs import prove_inclusions
 from caselight.audit.receipts import MADE, trace_models
-from caselight.audit.record import AuditRecord, Entry
+from caselight.audit.record import Entry
 from caselight.data.pending import Pending, drop_pending, read_pending, write_pending
 from caselight.data.store import Store
 from caselight.data.sweeping import sweep_features, sweep_pictures, sweep_staged
 from caselight.data.system_errors import explained
 from caselight.data.tombstones import (
+    FILE,
+    read_listed,
     read_tombstones,
     tombstone,
     write_tombstones,
@@ -63,12 +65,12 @@ def erase(store: Store, recorder: Recorder, patient_key: str) -> ErasureReceipt:
     with store.writing():
         finished = _go_on(store, recorder)
         if patient_key in store.patients():
-            write_tombstones(store, read_tombstones(store) | {stone})
+            write_tombstones(store, _listed(store) | {stone})
             return _erase(store, recorder, {patient_key})[0]
         for digests, receipt in finished:
             if stone in digests:
                 return receipt
-        listed = stone in read_tombstones(store)
+        listed = stone in _listed(store)
     raise _nobody("and has erased that patient already" if listed else "")
 
 
@@ -88,6 +90,8 @@ def finish(store: Store, recorder: Recorder) -> tuple[ErasureReceipt, ...]:
 def apply_list(store: Store, recorder: Recorder, path: Path) -> tuple[ErasureReceipt, ...]:
     """Erase everybody on a list from a home, a restored backup say, and take the list over.
 
+    What the home's own list has lost is given up with that, and the record says how many are left.
+
     Args:
         store: the open home, with the key of the home that the list is of.
         recorder: puts it on the record.
@@ -97,10 +101,9 @@ def apply_list(store: Store, recorder: Recorder, path: Path) -> tuple[ErasureRec
         EraseError: `erase.bad_list`, or `erase.other_home` for a list of another key.
     """
     with store.writing():
-        given = read_tombstones(store, path)
-        own = read_tombstones(store)
+        given, own = read_tombstones(store, path), _listed(store)
         write_tombstones(store, own | given)
-        receipts = [receipt for _, receipt in _go_on(store, recorder)]
+        receipts = [receipt for _, receipt in _go_on(store, recorder, n_listed=0)]
         said = {"listed": len(own | given), "new": len(given - own), "erased": len(receipts)}
         recorder.say("backup.cleansed", said)
     return tuple(receipts)
@@ -115,7 +118,7 @@ def readmit(store: Store, recorder: Recorder, patient_key: str) -> None:
     stone = tombstone(store, patient_key)
     with store.writing():
         _go_on(store, recorder)
-        listed = read_tombstones(store)
+        listed = _listed(store)
         if stone not in listed:
             raise EraseError("the patient is not on the list of the erased; check the key or id")
         # On the record first: who is let in again without one could not be explained.
@@ -135,7 +138,7 @@ def plan(store: Store, recorder: Recorder, patient_key: str) -> ErasureReceipt:
     digest = _digest(store, patient_key)
     kept = [row for row, study in store.studies() if study.patient_key != patient_key]
     now = store.generation
-    models = trace_models(_made(recorder.log.records()), recorder.trained_on(), digest)
+    models = trace_models(list(recorder.log.records(events=MADE)), recorder.trained_on(), digest)
     return ErasureReceipt(
         patient=digest,
         studies=len(rows),
@@ -170,7 +173,7 @@ def receipt_of(recorder: Recorder, position: int) -> ErasureReceipt:
     Raises:
         AuditError: `audit.no_such_record`.
     """
-    records = {r.position: r for r in recorder.log.records() if r.event in _TOLD}
+    records = {r.position: r for r in recorder.log.records(events=_TOLD)}
     if position not in records or records[position].event != "patient.erased":
         raise AuditError(
             f"record {position} is not that of an erasure; `caselight audit show --event "
@@ -208,14 +211,22 @@ def receipt_of(recorder: Recorder, position: int) -> ErasureReceipt:
 # The steps ----------------------------------------------------------------------------------
 
 
-def _go_on(store: Store, recorder: Recorder) -> list[tuple[Collection[str], ErasureReceipt]]:
+def _go_on(
+    store: Store, recorder: Recorder, *, n_listed: int | None = None
+) -> list[tuple[Collection[str], ErasureReceipt]]:
     """Erase everybody on the list who is here, and finish what was begun.
+
+    Args:
+        store: the open home.
+        recorder: puts it on the record.
+        n_listed: how many must be on the list; as many as the record says if not given.
 
     Returns:
         The receipts, each with the digests of who and what was erased: see `Pending.patients`.
     """
     done: list[tuple[Collection[str], ErasureReceipt]] = []
-    listed = read_tombstones(store)
+    n_listed = recorder.n_listed() if n_listed is None else n_listed
+    listed = read_listed(store, n_listed=n_listed)
     here = {key for key in store.patients() if tombstone(store, key) in listed}
     pending = read_pending(store.home)
     # While a salt is there the digest can be made: then nothing was deleted yet.
@@ -232,7 +243,7 @@ def _go_on(store: Store, recorder: Recorder) -> list[tuple[Collection[str], Eras
 
 def _erase(store: Store, recorder: Recorder, patient_keys: Collection[str]) -> list[ErasureReceipt]:
     """The second step and the third, for patients who are on the list."""
-    made, lists = _made(recorder.log.records()), recorder.trained_on()
+    made, lists = list(recorder.log.records(events=MADE)), recorder.trained_on()
     entries, patients, n_studies = [], {}, 0
     for key in sorted(patient_keys):
         rows, digest = store.rows_of(key), _digest(store, key)
@@ -266,8 +277,8 @@ def _finish(
     swept = _sweep(store, recorder, before=pending.before, after=pending.after)
     found = {
         record.payload["patient"]: record.position
-        for record in recorder.log.records()
-        if record.event == "patient.erased" and record.payload["patient"] in pending.patients
+        for record in recorder.log.records(events=["patient.erased"])
+        if record.payload["patient"] in pending.patients
     }
     recorder.say(
         "erasure.finished",
@@ -277,6 +288,7 @@ def _finish(
             "index_before": was,
             "index": _index(store.home, recorder),
             "resumed": resumed,
+            "listed": len(_listed(store)),
         },
     )
     drop_pending(store.home)
@@ -339,6 +351,10 @@ def pending_of(store: Store, study: str) -> str | None:
 # Small things ---------------------------------------------------------------------------------
 
 
+def _listed(store: Store) -> frozenset[str]:
+    return read_tombstones(store, store.home / FILE)
+
+
 def _digest(store: Store, patient_key: str) -> str:
     return patient_digest(store.salts([patient_key])[patient_key], patient_key)
 
@@ -362,10 +378,6 @@ def _index(home: Path, recorder: Recorder) -> str | None:
         return read_manifest(home, seal=recorder.verifier).digest
     except IndexMismatch as error:
         return None if error.code == "index.missing" else "damaged"
-
-
-def _made(records: Iterable[AuditRecord]) -> list[AuditRecord]:
-    return [record for record in records if record.event in MADE]
 
 
 def _notes(models: Sequence[ModelTrace]) -> tuple[str, ...]:

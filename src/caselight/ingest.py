@@ -24,7 +24,7 @@ from caselight.data.pixels import read_pixels
 from caselight.data.reports import remove_names
 from caselight.data.store import Held, NewStudy, Store
 from caselight.data.texts import pair_text
-from caselight.data.tombstones import read_tombstones, tombstone
+from caselight.data.tombstones import read_listed, tombstone
 from caselight.errors import DataError
 from caselight.recording import Recorder
 from caselight.types import Image, IngestReceipt, Rejected, SourceImage, SourceStudy, Study
@@ -80,7 +80,7 @@ def ingest(
     Raises:
         AuditError: when the record cannot be written.
         DataError: when the archive as a whole cannot be read.
-        EraseError: when the list of the erased is damaged.
+        EraseError: when the list of the erased is damaged, or has lost somebody.
         StoreError: when the home cannot be written.
     """
     start = clock()
@@ -94,7 +94,7 @@ def ingest(
         ThreadPoolExecutor(max_workers=workers) as pool,
     ):
         rejected = list(archive.rejected)
-        erased = read_tombstones(store)
+        erased = read_listed(store, n_listed=recorder.n_listed())
         for batch in _batches(archive.studies(), settings.batch_studies):
             held = store.held([source.study_id for source in batch])
             splits = store.splits_of({store.pseudonym(_patient(source)) for source in batch})

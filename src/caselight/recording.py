@@ -27,6 +27,7 @@ from caselight.errors import AuditError, Error
 from caselight.merkle import leaf_digest, root_of
 from caselight.types import IngestReceipt, Query, Study
 
+_LISTED = ("erasure.finished", "patient.readmitted", "backup.cleansed")
 TRAINED_ON = "trained-on"
 """Folder of the log with a file a model: the digests of the patients it was trained on."""
 
@@ -67,6 +68,14 @@ class Recorder:
     def say(self, event: str, payload: Mapping[str, Any]) -> int:
         """Record one thing; returns its position."""
         return self.log.append(Entry(event=event, actor=self.actor, payload=payload))[0]
+
+    def n_listed(self) -> int:
+        """How many were on the list of the erased when the record last spoke of it.
+
+        There may be more, whom a killed erasure has put there, and never fewer.
+        """
+        said = [record.payload.get("listed", 0) for record in self.log.records(events=_LISTED)]
+        return int(said[-1]) if said else 0
 
     def ingesting(self, batch: Sequence[NewStudy], salts: Mapping[str, bytes]) -> None:
         """Record studies that are about to come in, each under its patient's salt."""
