@@ -1,5 +1,6 @@
 """Verb: a home and a model in, an index out; or an index brought up to what the home holds now."""
 
+import os
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from caselight.index.manifest import (
     REPORT,
     IndexManifest,
     current_folder,
+    flush_folder,
     index_folders,
     make_current,
     model_folder,
@@ -258,5 +260,10 @@ def _keep_model(home: Path, model: DualEncoder, source: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     carry_towers(model.config, target.parent)
     staged = target.with_name(f".{FILE}-{secrets.token_hex(4)}")
-    staged.write_bytes(path.read_bytes())
+    with staged.open("wb") as file:
+        file.write(path.read_bytes())
+        file.flush()
+        os.fsync(file.fileno())  # the index that is made current next is nothing without it
     staged.replace(target)
+    for folder in (target.parent, target.parent.parent, home):
+        flush_folder(folder)

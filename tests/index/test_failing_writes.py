@@ -104,9 +104,9 @@ def test_after_any_call_that_failed_the_same_writer_goes_on_and_loses_nothing(
 def test_a_compaction_in_the_background_that_failed_is_told(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(path: Path, items: Any) -> Any:
+    def full(*args: Any) -> Any:
         if threading.current_thread() is threading.main_thread():
-            return write_segment(path, items)
+            return write_segment(*args)
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     before = read_snapshot(folder, seal=SEAL)[1].row.tolist()

@@ -140,17 +140,22 @@ class Segment:
         packed = unpack(self.blocks, len(self), self.n_bits)
         return Items(packed=packed, embeddings=self.embeddings, **whole)
 
-    def check(self, items: Items, places: NDArray[np.int64]) -> None:
-        """Hold items, and where they lie here, against their digests.
+    def check(
+        self, row: NDArray[np.int64], leaf: NDArray[np.uint8], places: NDArray[np.int64]
+    ) -> None:
+        """Hold digests of items against those they had when they were written.
+
+        Args:
+            row: i64[N], of the items.
+            leaf: u8[N, 32], as `leaves` gives them.
+            places: i64[N], where they lie here.
 
         Raises:
             IndexMismatch: `index.digest_mismatch`, naming the row.
         """
-        wrong = np.flatnonzero((leaves(items) != self.arrays["leaf"][places]).any(axis=1))
+        wrong = np.flatnonzero((leaf != self.arrays["leaf"][places]).any(axis=1))
         if len(wrong):
-            raise damaged(
-                f"item {items.row[wrong[0]]} of {self.info.file} does not match its digest"
-            )
+            raise damaged(f"item {row[wrong[0]]} of {self.info.file} does not match its digest")
 
     def items(self, places: NDArray[np.int64]) -> Items:
         """Items by their places, each held against its digest.
@@ -166,7 +171,7 @@ class Segment:
             packed=self.packed(places),
             embeddings=np.ascontiguousarray(self.embeddings[places]),
         )
-        self.check(found, places)
+        self.check(found.row, leaves(found), places)
         return found
 
 
@@ -202,8 +207,8 @@ def leaves(items: Items) -> NDArray[np.uint8]:
     return out
 
 
-def write_segment(path: Path, items: Items) -> SegmentInfo:
-    """Write items as a new segment, durable when this comes back."""
+def write_segment(path: Path, items: Items, leaf: NDArray[np.uint8]) -> SegmentInfo:
+    """Write items and their `leaves` as a new segment, durable when this comes back."""
     arrays: dict[str, NDArray[Any]] = {
         "codes": pack(items.packed),
         "embeddings": items.embeddings,
@@ -212,7 +217,7 @@ def write_segment(path: Path, items: Items) -> SegmentInfo:
         "row": items.row,
         "study": items.study,
     }
-    listed: dict[str, NDArray[Any]] = {"leaf": leaves(items), "listed": items.row}
+    listed: dict[str, NDArray[Any]] = {"leaf": leaf, "listed": items.row}
     sections = {name: section_digest(array) for name, array in {**arrays, **listed}.items()}
     sections[HEADER] = _write(path, arrays)
     sections[f"{LIST}{HEADER}"] = _write(path.with_name(f"{path.name}{LIST}"), listed)
@@ -228,7 +233,7 @@ def write_segment(path: Path, items: Items) -> SegmentInfo:
         first=int(items.row[0]),
         last=int(items.row[-1]),
         sections=sections,
-        root=root_of([leaf.tobytes() for leaf in listed["leaf"]]).hex(),
+        root=root_of([one.tobytes() for one in leaf]).hex(),
     )
 
 
@@ -278,6 +283,8 @@ def mapped(path: Path) -> mmap.mmap:
         ValueError: for an empty one.
     """
     with path.open("rb") as file:
+        if not os.fstat(file.fileno()).st_size:
+            raise ValueError("it is empty")
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 

@@ -163,12 +163,9 @@ class Part:
         return self.segment.items(slots) if self.kept else self.segment.all_items().chosen(slots)
 
     def living(self) -> Items:
-        """All of the living; raises like `items`."""
+        """All of the living, not checked."""
         found = self.segment.all_items()
-        found = found if self.alive is None else found.chosen(self.slots)
-        if self.kept:
-            self.segment.check(found, self.slots)
-        return found
+        return found if self.alive is None else found.chosen(self.slots)
 
 
 @dataclass(frozen=True)
@@ -316,13 +313,25 @@ def in_memory(items: Items) -> Part:
 
 
 def living(parts: Sequence[Part]) -> Items:
-    """All living items of parts that are not empty, as they lie on disk.
+    """All living items of parts that are not empty, not checked."""
+    return joined([part.living() for part in parts])
+
+
+def checked(parts: Sequence[Part]) -> tuple[Items, NDArray[np.uint8]]:
+    """All living items of parts that are not empty, and their `leaves`.
 
     Raises:
-        IndexMismatch: `index.digest_mismatch` for one that was changed there: written anew, it
-            would have a digest of its own.
+        IndexMismatch: `index.digest_mismatch` for one that was changed on the disk: written anew,
+            it would have a digest of its own.
     """
-    return joined([part.living() for part in parts])
+    items, begin = living(parts), 0
+    leaf = leaves(items)
+    for part in parts:
+        end = begin + len(part.slots)
+        if part.kept:
+            part.segment.check(items.row[begin:end], leaf[begin:end], part.slots)
+        begin = end
+    return items, leaf
 
 
 def _together(arrays: Sequence[NDArray[np.generic]], kind: type[np.generic]) -> NDArray[np.int64]:

@@ -34,7 +34,7 @@ from caselight.index.manifest import (
     write_version,
 )
 from caselight.index.segments import LIST, TABLES, Items, open_segment, write_segment
-from caselight.index.snapshot import Part, Snapshot, in_memory, living
+from caselight.index.snapshot import Part, Snapshot, checked, in_memory, living
 
 FOLD_ITEMS = 16_384
 """Items in the journal that are folded into a segment."""
@@ -281,8 +281,7 @@ class IndexWriter:
         kept = [part for part in self._parts if part not in merged]
         merged = [part for part in merged if len(part.slots)]
         if merged:
-            items = living(merged)
-            info = write_segment(self.folder / f"segment-{number:06d}", items)
+            info = write_segment(self.folder / f"segment-{number:06d}", *checked(merged))
             kept.append(Part(open_segment(self.folder, info), None, kept=True))
         self._publish(number, kept)
 
@@ -321,7 +320,7 @@ class IndexWriter:
             number = self._version.number + 1
             # The number is taken: a fold meanwhile has the next one.
             self._version = replace(self._version, number=number)
-        info = write_segment(self.folder / f"segment-{number:06d}", living(old))
+        info = write_segment(self.folder / f"segment-{number:06d}", *checked(old))
         merged = Part(open_segment(self.folder, info), None, kept=True)
         with self._certain():
             names = {part.segment.info.file for part in old}
