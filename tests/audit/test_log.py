@@ -146,18 +146,46 @@ def test_what_a_killed_writer_left_is_set_aside_and_said(tmp_path: Path, torn: b
     assert open_log(tmp_path).append(entry(9)) == [4]
     assert (folder(tmp_path) / "torn-3").read_bytes() == left
     said = list(log.records())[3]
-    assert (said.event, said.payload) == ("log.recovered", {"bytes": len(left)})
+    assert (said.event, said.payload) == (
+        "log.recovered",
+        {"bytes": len(left), "records": 0},
+    )
     whole(tmp_path, 5)
 
 
-def test_whole_records_that_the_head_does_not_know_are_kept(tmp_path: Path) -> None:
+def test_whole_records_that_the_head_does_not_know_are_kept_and_said(tmp_path: Path) -> None:
+    """A writer was killed before it signed for them; or they are of somebody who cannot sign."""
     log = log_of(tmp_path, 3)
     head = log.files.head.read_bytes()
     log.append(entry(7), entry(8))
     log.files.head.write_bytes(head)  # as after a loss of power
-    assert open_log(tmp_path).append(entry(9)) == [5]
-    assert [r.payload.get("n") for r in log.records(start=3)] == [7, 8, 9]
-    whole(tmp_path, 6)
+    (fault,) = verify_log(log.files.folder).faults
+    assert (fault.kind, fault.position) == ("unsigned", 3)
+    assert fault.detail.startswith("2 records behind the newest checkpoint")
+    assert open_log(tmp_path).append(entry(9)) == [6]
+    assert [r.payload.get("n") for r in log.records(start=3)] == [7, 8, None, 9]
+    assert next(log.records(start=5)).payload == {"bytes": 0, "records": 2}
+    whole(tmp_path, 7)
+
+
+def test_what_could_not_be_said_is_said_the_next_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = log_of(tmp_path, 3)
+    with log.files.log.open("ab") as file:
+        file.write(b"half a line")
+    log = open_log(tmp_path)
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(log_module.os, "fdatasync", full)
+        with pytest.raises(AuditError):
+            log.append(entry(8))
+    assert log.append(entry(9)) == [4]
+    assert next(log.records(start=3)).payload == {"bytes": 11, "records": 0}
+    whole(tmp_path, 5)
 
 
 @pytest.mark.parametrize("n_written", [0, 100])

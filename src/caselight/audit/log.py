@@ -76,7 +76,7 @@ class AuditLog:
         self._signer = signer
         self._clock = clock
         self._state: _State | None = None
-        self._torn = 0
+        self._torn = self._unsigned = 0
         self._queue: list[_Ticket] = []
         self._queue_lock = threading.Lock()
         self._turn = threading.Lock()
@@ -194,9 +194,9 @@ class AuditLog:
             lines.append(line)
             return at
 
-        if self._torn:
-            add(Entry(event="log.recovered", actor=SELF, payload={"bytes": self._torn}))
-            self._torn = 0
+        if self._torn or self._unsigned:
+            said = {"bytes": self._torn, "records": self._unsigned}
+            add(Entry(event="log.recovered", actor=SELF, payload=said))
         positions = [[add(entry) for entry in ticket.entries] for ticket in group]
         n_bytes = state.n_bytes + sum(map(len, lines))
         return lines, positions, _State(n_bytes, last, tuple(frontier.peaks), frontier.size)
@@ -219,6 +219,7 @@ class AuditLog:
         checkpoint = state.checkpoint(self.origin)
         self.files.write_head(self._signer.sign(checkpoint))
         self._state = state
+        self._torn = self._unsigned = 0
         self._tell_witness(checkpoint)
 
     def _current(self) -> _State:
@@ -246,7 +247,11 @@ class AuditLog:
         return state
 
     def _read_on(self, state: _State, size: int) -> _State:
-        """Take in whole records that the head does not know, and set the rest aside."""
+        """Take in whole records that the head does not know, and set the rest aside.
+
+        A killed writer may have flushed them and not have signed for them; who has not the key can
+        make such records as well. So the log says how many were taken in.
+        """
         frontier, last, n_bytes = Frontier(state.size, state.peaks), state.last, state.n_bytes
         for line in lines_of(self.files.log, size, start=n_bytes):
             parts = split_line(line)
@@ -262,6 +267,7 @@ class AuditLog:
             frontier.append(bytes.fromhex(last))
         if n_bytes < size:
             self._set_aside(n_bytes, size, position=frontier.size)
+        self._unsigned = frontier.size - state.size
         return _State(n_bytes, last, tuple(frontier.peaks), frontier.size)
 
     def _set_aside(self, begin: int, end: int, *, position: int) -> None:

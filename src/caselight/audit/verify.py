@@ -6,7 +6,7 @@ the record; the third finds what was rewritten consistently, between two checkpo
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -121,7 +121,17 @@ def verify_log(
     if witness is not None and witness.is_file():
         notes += split_notes(witness.read_text("utf-8", "replace"))
     seen = _signed([*notes, *checkpoints], known, walk.faults)
-    return _walk_through(files.log, walk, seen)
+    verdict = _walk_through(files.log, walk, seen)
+    # Writers may have gone on meanwhile, and have signed for it.
+    now = [files.head.read_text("utf-8")] if files.head.is_file() else []
+    signed = max((one.size for one in [*seen, *_signed(now, known, [])]), default=0)
+    if not verdict.ok or verdict.size <= signed:
+        return verdict
+    detail = (
+        f"{verdict.size - signed} records behind the newest checkpoint: a writer was killed before "
+        "it signed for them, or somebody without the key has put them there"
+    )
+    return replace(verdict, faults=(Fault(kind="unsigned", position=signed, detail=detail),))
 
 
 def verify_text(data: bytes, checkpoints: Sequence[Checkpoint]) -> Verdict:
