@@ -830,10 +830,10 @@ class Home:
         return home_model(self.path, default=self.path / DEFAULT_MODEL, seal=seal)
 
     def _is_indexed(self, model: "DualEncoder") -> bool:
-        from caselight.index.manifest import read_manifest
+        from caselight.indexing import indexed_fingerprint
 
         seal = self._recorder().verifier
-        return read_manifest(self.path, seal=seal).model == model.fingerprint
+        return indexed_fingerprint(self.path, seal=seal) == model.fingerprint
 
 
 def _check_adapt(
