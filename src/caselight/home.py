@@ -18,6 +18,7 @@ from caselight.data.archive import open_archive
 from caselight.data.datasets import named_dataset
 from caselight.data.datasets.opening import readable_place
 from caselight.data.embedding_files import check_target, write_embeddings
+from caselight.data.in_use import using
 from caselight.data.loose_files import loose_things
 from caselight.data.pixels import read_pixels
 from caselight.data.store import Store, create_store, open_store
@@ -327,7 +328,7 @@ class Home:
         config = self.config
         if known is not None:
             config = config.model_copy(update={"towers": known.config.towers})
-        with self._recorder().refusals("train"):
+        with self._at_work("train"):
             receipt = train(
                 self._open_engine(config),
                 config=config,
@@ -337,16 +338,16 @@ class Home:
                 restart=restart,
                 begin=known,
             )
-        self._recorder().trained(
-            "model.trained",
-            receipt.fingerprint,
-            receipt.patients,
-            {
-                "began": None if known is None else known.fingerprint,
-                "data": receipt.data_digest,
-                "pairs": receipt.n_pairs,
-            },
-        )
+            self._recorder().trained(
+                "model.trained",
+                receipt.fingerprint,
+                receipt.patients,
+                {
+                    "began": None if known is None else known.fingerprint,
+                    "data": receipt.data_digest,
+                    "pairs": receipt.n_pairs,
+                },
+            )
         return receipt
 
     def build_index(self, model: PathLike | None = None, *, fresh: bool = False) -> "IndexReceipt":
@@ -367,7 +368,7 @@ class Home:
         self._open_store()  # says so before anything is missed in a home that is none
         loaded = load_checkpoint(folder)
         engine = self._open_engine(loaded.config)
-        with self._recorder().refusals("index build"):
+        with self._at_work("index build"):
             receipt = build_index(
                 engine,
                 loaded,
@@ -399,7 +400,7 @@ class Home:
         from caselight.indexing import compact_index
 
         recorder = self._recorder()
-        with recorder.refusals("index compact"):
+        with self._at_work("index compact"):
             manifest = compact_index(self.path, seal=recorder.signer)
         recorder.say("index.compacted", {"index": manifest.digest, "model": manifest.model})
         return manifest
@@ -488,7 +489,7 @@ class Home:
         loaded = self._load(model)
         field = text_field(text) if text is not None else loaded.config.train.text
         question = Question(split=split, text=field, filters=dict(filters or {}))
-        with self._recorder().refusals("evaluate"):
+        with self._at_work("evaluate"):
             report = evaluate(
                 self._open_engine(loaded.config), loaded, question, config=self.config
             )
@@ -530,18 +531,18 @@ class Home:
         pairs = pair_readings(*models, asked=readings)
         field = text_field(text) if text is not None else models[0].config.train.text
         question = Question(split=split, text=field, filters=dict(filters or {}))
-        sides = [
-            read_side(
-                self._open_engine(model.config),
-                model,
-                question,
-                readings=[pair[at] for pair in pairs],
-                config=self.config,
-            )
-            for at, model in enumerate(models)
-        ]
         said = {"models": [model.fingerprint for model in models], "split": split}
-        with self._recorder().refusals("compare"):
+        with self._at_work("compare"):
+            sides = [
+                read_side(
+                    self._open_engine(model.config),
+                    model,
+                    question,
+                    readings=[pair[at] for pair in pairs],
+                    config=self.config,
+                )
+                for at, model in enumerate(models)
+            ]
             report = compare(*sides, pairs=pairs, question=question, config=self.config)
         self._recorder().say("models.compared", said)
         return report
@@ -574,7 +575,7 @@ class Home:
 
         self._open_store()
         bits = self.config.model.bits
-        with self._recorder().refusals("tune"):
+        with self._at_work("tune"):
             receipt = tune(
                 self._open_engine(self.config),
                 self.config,
@@ -635,9 +636,9 @@ class Home:
             config = config.model_copy(update={"towers": known.config.towers})
         folder = self.path / "adapted" if out is None else Path(out)
         engine = self._open_engine(config)
-        moved = None
-        if known is not None:
-            with contextlib.ExitStack() as opened:
+        with self._at_work("adapt"), contextlib.ExitStack() as opened:
+            moved = None
+            if known is not None:
                 old = None
                 if old_home is not None:
                     # Not through this one's engine: the old home is closed again.
@@ -645,6 +646,7 @@ class Home:
                         old_home, config=config, device=self._device, progress=self._progress
                     )
                     old = opened.enter_context(place)._open_engine(config)
+                    opened.enter_context(using(place.path, "adapt"))
                 moved = transfer(
                     engine,
                     known,
@@ -657,27 +659,27 @@ class Home:
                     on_epoch=on_epoch or (lambda *_: None),
                     restart=restart,
                 )
-        made = adapt_towers(
-            engine,
-            towers,
-            config=config,
-            out=folder,
-            clock=time.perf_counter,
-            hear=lambda encode, probes: heard(encode, probes, settings=config.evaluate),
-            on_step=on_step or (lambda *_: None),
-            restart=restart,
-        )
-        receipt = AdaptReceipt(towers=made, transfer=moved)
-        with explained():
-            write_record(receipt, folder)
-        for fingerprint in made_by(receipt):
-            self._recorder().trained(
-                "model.adapted",
-                fingerprint,
-                # The training split; what was kept back to ask by is among it.
-                {study.patient_key for study in self.studies() if study.split == "train"},
-                {"began": None if known is None else known.fingerprint},
+            made = adapt_towers(
+                engine,
+                towers,
+                config=config,
+                out=folder,
+                clock=time.perf_counter,
+                hear=lambda encode, probes: heard(encode, probes, settings=config.evaluate),
+                on_step=on_step or (lambda *_: None),
+                restart=restart,
             )
+            receipt = AdaptReceipt(towers=made, transfer=moved)
+            with explained():
+                write_record(receipt, folder)
+            for fingerprint in made_by(receipt):
+                self._recorder().trained(
+                    "model.adapted",
+                    fingerprint,
+                    # The training split; what was kept back to ask by is among it.
+                    {study.patient_key for study in self.studies() if study.split == "train"},
+                    {"began": None if known is None else known.fingerprint},
+                )
         return receipt
 
     # Out ------------------------------------------------------------------------------------
@@ -709,16 +711,17 @@ class Home:
         if out is not None:
             check_target(Path(out))
         loaded = self._load(model)
-        receipt = embed_home(
-            self._open_engine(loaded.config),
-            loaded,
-            n_bits=choose_bits(self.config, loaded) if n_bits is None else n_bits,
-            split=split,
-            filters=filters,
-            kinds=kinds,
-        )
-        if out is not None:
-            write_embeddings(receipt.embedded, Path(out))
+        with self._at_work("embed"):
+            receipt = embed_home(
+                self._open_engine(loaded.config),
+                loaded,
+                n_bits=choose_bits(self.config, loaded) if n_bits is None else n_bits,
+                split=split,
+                filters=filters,
+                kinds=kinds,
+            )
+            if out is not None:
+                write_embeddings(receipt.embedded, Path(out))
         self._recorder().say(
             "embeddings.made",
             {"model": receipt.embedded.model, "rows": len(receipt.embedded.rows)},
@@ -786,6 +789,12 @@ class Home:
     def _recorder(self) -> Recorder:
         """Who speaks to the log."""
         return Recorder(self._open_store(), actor=self._actor)
+
+    @contextlib.contextmanager
+    def _at_work(self, request: str) -> Iterator[None]:
+        """Keep erasures out while a verb writes what it makes of patients; record a refusal."""
+        with self._recorder().refusals(request), using(self.path, request):
+            yield
 
     def _open_engine(self, config: Config) -> "Engine":
         """The engine with the towers of these settings; only one is kept."""

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from caselight.data.home_files import KEY_BYTES, SALT_BYTES, UPGRADES, VERSION, make_home
+from caselight.data.in_use import alone
 from caselight.data.png_files import save_png, thumbnail
 from caselight.data.system_errors import explained
 from caselight.errors import QueryRefused, StoreError
@@ -190,6 +191,16 @@ class Store:
         ) as lock:
             with explained():
                 lock.execute("BEGIN EXCLUSIVE")
+            yield
+
+    @contextlib.contextmanager
+    def erasing(self) -> Iterator[None]:
+        """Have the home to oneself: no ingest, and nobody who writes what is made of patients.
+
+        Raises:
+            StoreError: `store.locked` or `store.in_use`.
+        """
+        with self.writing(), alone(self.home):
             yield
 
     def put(
