@@ -1,6 +1,7 @@
 """What is searched is kept for as long as it is true, and no query longer."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def opened() -> Iterator[Gallery]:
 
 def rows(gallery: Gallery) -> list[tuple[Study, Image | None]]:
     """Study and image of every row, read the slow way."""
-    studies = dict(gallery.store.studies())
+    studies = dict(gallery.columns.store.studies())
     found = []
     for study, place in zip(gallery.index.rows.study, gallery.index.rows.position, strict=True):
         own = studies[int(study)]
@@ -111,14 +112,8 @@ def test_words_are_looked_for_in_the_text_of_each_row(opened: Gallery, words: st
 def test_a_row_without_an_image_has_the_views_of_its_studys_images(opened: Gallery) -> None:
     """No index of today has such a row beside images; the rule of filters holds all the same."""
     position = np.full(len(opened), -1)
-    rows_ = gallery_module.OpenIndex(
-        manifest=opened.index.manifest,
-        items=opened.index.items,
-        rows=type(opened.index.rows)(
-            kind=opened.index.rows.kind, study=opened.index.rows.study, position=position
-        ),
-    )
-    bare = Gallery(index=rows_, store=opened.store)
+    rows_ = replace(opened.index, rows=replace(opened.index.rows, position=position))
+    bare = Gallery(index=rows_, columns=replace(opened.columns, rows=rows_.rows, _held={}))
     allowed = bare.allowed(Query(text="x", filters={"view": "lateral"}))
     slow = [matches(study, None, {"view": "lateral"}) for study, _ in rows(bare)]
     assert allowed.tolist() == slow
