@@ -105,12 +105,12 @@ def _answer(
         )
     if len(found) < query.k:
         notes.append(_fewer(query, len(found)))
+    liked = engine.store.find(named.values())
     studies = gallery.studies([one.row for one in found])
     hits = tuple(
         _hit(engine, model, gallery, query, one, study, asked, rank=rank)
         for rank, (one, study) in enumerate(zip(found, studies, strict=True), start=1)
     )
-    liked = engine.store.find(named.values())
     latency_ms = round(1000 * (clock() - start), 3)
     index = gallery.index.manifest.digest
     record = engine.recorder.answered(
