@@ -108,15 +108,21 @@ def from_disk(home: Path) -> dict[str, float]:
     return {how: round(float(np.median(one)), 2) for how, one in took.items()}
 
 
+def child(*asked: str) -> Any:
+    """What this program says when it is asked for a part."""
+    command = [sys.executable, __file__, *asked]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
 def measure(n: int) -> dict[str, Any]:
     """Everything for one size."""
     with tempfile.TemporaryDirectory() as folder:
-        home = make_home(Path(folder), n, rng=np.random.default_rng(0))
+        # Not in this process: a child's peak would begin at its parent's.
+        home = Path(child("--make", folder, str(n)))
         found: dict[str, Any] = {"n_studies": n, "command_s": command(home)}
         for kind in queries(home):
-            child = [sys.executable, __file__, "--ask", str(home), kind]
-            done = subprocess.run(child, check=True, capture_output=True, text=True)
-            found[kind] = json.loads(done.stdout)
+            found[kind] = child("--ask", str(home), kind)
             print(n, kind, found[kind], flush=True)
         found["shortlist_from_disk_ms"] = from_disk(home)
         print(n, found["command_s"], "s,", found["shortlist_from_disk_ms"], flush=True)
@@ -128,9 +134,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--ask", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--make", nargs=2, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.ask is not None:
         print(json.dumps(ask(Path(asked.ask[0]), asked.ask[1])))
+        return
+    if asked.make is not None:
+        folder, n = Path(asked.make[0]), int(asked.make[1])
+        print(json.dumps(str(make_home(folder, n, rng=np.random.default_rng(0)))))
         return
     rows = [measure(n) for n in (SIZES[:1] if asked.quick else SIZES)]
     if not asked.quick:

@@ -44,8 +44,8 @@ def search_lines() -> list[str]:
     ]
     lines += [
         "",
-        "| home | `caselight search`, from beginning to end | embeddings of a shortlist of 200 from "
-        "disk, asked for ahead | the same, as they are touched |",
+        "| home | `caselight search`, from beginning to end | embeddings of a shortlist of 200 "
+        "from disk, asked for ahead | the same, as they are touched |",
         "|---|---|---|---|",
     ]
     return lines + [
