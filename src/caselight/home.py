@@ -265,13 +265,14 @@ class Home:
             QueryRefused: `query.no_such_study`.
             StoreError: when there is no home, or it cannot be read.
         """
-        found = next((study for study in self.studies() if study.study_uid == study_uid), None)
-        if found is None:
+        store = self._open_store()
+        found = list(store.find(store.rows_named([study_uid]).values()).values())
+        if not found:
             raise QueryRefused(
                 "the home holds no study of that id; `studies()` gives them all",
                 code="query.no_such_study",
             )
-        return found
+        return found[0]
 
     def pixels(self, image: Image) -> Pixels:
         """The exact pixels of a stored image, u8 or u16, [H, W] or [H, W, 3].
