@@ -30,7 +30,7 @@ def search_lines() -> list[str]:
         "(`benchmarks/bench_search.py`). *First*: the index is opened and what is needed of all "
         "studies is read; *next*: the same query again. *Reading all*: milliseconds to read every "
         "study as a whole, which every query did before an open home kept what it had read, over "
-        "the next query.",
+        "the next query. The quickest of several each: others use the machine, too.",
         "",
         "| home | asked | first ms | next ms | reading all, times the next | peak memory MiB |",
         "|---|---|---|---|---|---|",
