@@ -19,6 +19,7 @@ from caselight.gallery import Gallery
 from caselight.home import Home
 from caselight.index.lexical import LexicalIndex
 from caselight.index.manifest import current_folder
+from caselight.index.standing import standing
 from caselight.recording import Recorder
 from caselight.search import search
 from caselight.types import Image, Query, SearchResult, Study
@@ -254,6 +255,15 @@ def test_a_file_that_is_lost_or_changed_is_seen_by_the_next_query(
     with pytest.raises(IndexMismatch) as caught:
         place.search(ASKED)
     assert caught.value.code == code
+
+
+def test_a_file_that_goes_while_it_is_looked_at_is_a_change(place: Home) -> None:
+    before = standing(place.path)
+    assert standing(place.path) == before
+    # A name without a file, as between the list of a folder and the look at it.
+    (current_folder(place.path) / "segment-000009").symlink_to("nowhere")
+    standing(place.path)
+    assert place.search(ASKED).hits
 
 
 def test_an_erasure_in_the_middle_of_a_query_is_no_answer(

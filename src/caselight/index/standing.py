@@ -1,5 +1,6 @@
 """Whether the index on disk is still the one that was opened."""
 
+import contextlib
 from pathlib import Path
 
 from caselight.index.manifest import current_folder
@@ -20,9 +21,11 @@ def standing(home: Path) -> Standing:
     """
     folder = current_folder(home)
     found = []
-    for path in folder.iterdir():
-        if path.name[0] != ".":  # not whole yet, and nobody reads it
-            stat = path.stat()
-            times = stat.st_mtime_ns, stat.st_ctime_ns
-            found.append((path.name, stat.st_ino, stat.st_size, *times))
+    # What a writer takes away meanwhile is gone, and that is seen, too.
+    with contextlib.suppress(FileNotFoundError):
+        for path in folder.iterdir():
+            if path.name[0] != ".":  # not whole yet, and nobody reads it
+                stat = path.stat()
+                times = stat.st_mtime_ns, stat.st_ctime_ns
+                found.append((path.name, stat.st_ino, stat.st_size, *times))
     return folder.name, tuple(sorted(found))
