@@ -18,6 +18,44 @@ def newest(name: str, *key: str) -> list[dict[str, Any]]:
     return list(found.values())
 
 
+def search_lines() -> list[str]:
+    """What bench_search.py kept."""
+    path = ROOT / "benchmarks/results/search.json"
+    if not path.is_file():
+        return []
+    sizes = json.loads(path.read_text("utf-8"))["sizes"]
+    lines = [
+        "",
+        "Search of made-up homes with toy towers, every kind of query in a process of its own "
+        "(`benchmarks/bench_search.py`). *First*: the index is opened and what is needed of all "
+        "studies is read; *next*: the same query again. *Reading all*: milliseconds to read every "
+        "study as a whole, which every query did before an open home kept what it had read, over "
+        "the next query. The quickest of several each: others use the machine, too.",
+        "",
+        "| home | asked | first ms | next ms | reading all, times the next | peak memory MiB |",
+        "|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {size['n_studies']:,} studies | {kind} | {row['first_ms']:.0f} | {row['next_ms']:.0f} "
+        f"| {row['reading_all_over_next']:.1f} | {row['peak_mib']:.0f} |"
+        for size in sizes
+        for kind, row in size.items()
+        if isinstance(row, dict) and "first_ms" in row
+    ]
+    lines += [
+        "",
+        "| home | `caselight search`, from beginning to end | embeddings of a shortlist of 200 "
+        "from disk, asked for ahead | the same, as they are touched |",
+        "|---|---|---|---|",
+    ]
+    return lines + [
+        f"| {size['n_studies']:,} studies | {size['command_s']:.1f} s "
+        f"| {size['shortlist_from_disk_ms']['ahead']:.1f} ms "
+        f"| {size['shortlist_from_disk_ms']['touched']:.1f} ms |"
+        for size in sizes
+    ]
+
+
 def main() -> None:
     """Write the page."""
     lines = [
@@ -46,6 +84,7 @@ def main() -> None:
         f"| {row['ratio_to_counting_signs']} |"
         for row in newest("hamming", "n_gallery")
     ]
+    lines += search_lines()
     lines += [
         "",
         "From a clean clone (`python benchmarks/trial_from_clone.py`):",

@@ -15,6 +15,7 @@ from caselight.data.features import FeatureCache, text_key
 from caselight.data.pixels import read_pixels
 from caselight.data.store import Store, open_store
 from caselight.errors import StoreError
+from caselight.gallery import OpenGallery
 from caselight.models import open_image_tower, open_text_tower
 from caselight.models.checkpoint import image_identity, text_identity
 from caselight.models.towers import ImageTower, TextTower
@@ -79,6 +80,7 @@ class Engine(OpenTowers):
         super().__init__(towers, device=device, progress=progress)
         self.store = store
         self.recorder = Recorder(store, actor=actor)
+        self.gallery = OpenGallery(store, seal=lambda: self.recorder.verifier)
         self._cache = FeatureCache(store.home / "features.sqlite")
 
     def with_towers(self, towers: TowerSettings) -> "Engine":

@@ -62,7 +62,7 @@ def erase(store: Store, recorder: Recorder, patient_key: str) -> ErasureReceipt:
         StoreError: when the home cannot be written; run it again then, it goes on.
     """
     stone = tombstone(store, patient_key)
-    with store.writing():
+    with store.erasing():
         finished = _go_on(store, recorder)
         if patient_key in store.patients():
             write_tombstones(store, _listed(store) | {stone})
@@ -80,7 +80,7 @@ def finish(store: Store, recorder: Recorder) -> tuple[ErasureReceipt, ...]:
     Returns:
         The receipts of what was finished; empty where there was nothing to finish.
     """
-    with store.writing():
+    with store.erasing():
         finished = _go_on(store, recorder)
         if not finished:
             _sweep(store, recorder, before=store.generation, after=store.generation)
@@ -100,7 +100,7 @@ def apply_list(store: Store, recorder: Recorder, path: Path) -> tuple[ErasureRec
     Raises:
         EraseError: `erase.bad_list`, or `erase.other_home` for a list of another key.
     """
-    with store.writing():
+    with store.erasing():
         given, own = read_tombstones(store, path), _listed(store)
         write_tombstones(store, own | given)
         receipts = [receipt for _, receipt in _go_on(store, recorder, n_listed=0)]
@@ -116,7 +116,7 @@ def readmit(store: Store, recorder: Recorder, patient_key: str) -> None:
         EraseError: `erase.no_such_patient` for one who is not on it.
     """
     stone = tombstone(store, patient_key)
-    with store.writing():
+    with store.erasing():
         _go_on(store, recorder)
         listed = _listed(store)
         if stone not in listed:

@@ -156,6 +156,7 @@ class StoreError(Error):
         "store.newer_version",
         "store.disk_full",
         "store.locked",
+        "store.in_use",
         "store.damaged",
     )
 

@@ -12,7 +12,7 @@ from caselight.data.contact_sheet import INTENDED_USE, Card, contact_sheet
 from caselight.data.new_files import new_folder
 from caselight.data.store import Store
 from caselight.errors import DataError, StoreError
-from caselight.types import Image, Study
+from caselight.types import Image
 from caselight.wire import RESULT_VERSION
 
 _KINDS: Mapping[str, tuple[type, ...]] = {
@@ -142,10 +142,8 @@ def _are(values: object, kind: type) -> bool:
 
 def _images(store: Store, hits: Sequence[Mapping[str, Any]]) -> list[Image | None]:
     """The stored image of each hit; None for a hit without one."""
-    wanted = {hit["study"] for hit in hits}
-    studies: dict[str, Study] = {
-        study.study_uid: study for _, study in store.studies() if study.study_uid in wanted
-    }
+    rows = store.rows_named({hit["study"] for hit in hits})
+    studies = {study.study_uid: study for study in store.find(rows.values()).values()}
     found = []
     n_missing = 0
     for hit in hits:

@@ -1,41 +1,56 @@
 """What is searched: an index, and the studies behind its rows."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from caselight.config import SearchSettings
-from caselight.data.filters import matches
-from caselight.data.own import patients_with
+from caselight.data.filters import condition
+from caselight.data.own import studies_with
 from caselight.data.store import Store
-from caselight.data.texts import searched_text
 from caselight.errors import IndexMismatch, QueryRefused
 from caselight.index.journal import Opens
 from caselight.index.manifest import IMAGE, REPORT, OpenIndex, read_index
 from caselight.index.parts import WordPart
+from caselight.index.standing import Standing, standing
+from caselight.study_columns import StudyColumns
 from caselight.types import BoolArray, Image, Pixels, Query, Study
+
+_IntArray = NDArray[np.int64]
+_MAX_POSITION = 1 << 20
+"""More than a study has images."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gallery:
-    """An index with N rows, and the studies they are of."""
+    """An index with N rows, and what is known of the studies they are of.
+
+    Whole studies are read for hits alone.
+    """
 
     index: OpenIndex
-    studies: Mapping[int, Study]
-    """Row of the store to study."""
+    columns: StudyColumns
 
     def __len__(self) -> int:
         return len(self.index.rows.study)
 
-    def study(self, row: int) -> Study:
-        """The study of a row."""
-        return self.studies[int(self.index.rows.study[row])]
+    def studies(self, rows: Sequence[int]) -> list[Study]:
+        """The studies of rows, in their order.
 
-    def image(self, row: int) -> Image | None:
-        """The image of a row, or the one its text speaks of."""
+        Raises:
+            IndexMismatch: `index.stale` when studies came or went meanwhile.
+        """
+        of = self.index.rows.study[np.array(rows, dtype=np.int64)].tolist()
+        found = self.columns.store.find(of)
+        self.columns.check()
+        return [found[study] for study in of]
+
+    def image(self, row: int, study: Study) -> Image | None:
+        """The image of a row, or the one its text speaks of, from the row's study."""
         place = int(self.index.rows.position[row])
-        return self.study(row).images[place] if place >= 0 else None
+        return study.images[place] if place >= 0 else None
 
     def named(self, uids: Sequence[str]) -> dict[str, int]:
         """The rows in the store of studies named by a query.
@@ -43,11 +58,9 @@ class Gallery:
         Raises:
             QueryRefused: `query.no_such_study`.
         """
-        wanted = set(uids)
-        known = {s.study_uid: row for row, s in self.studies.items() if s.study_uid in wanted}
-        indexed = set(self.index.rows.study.tolist()) if wanted else set()
+        known = self.columns.store.rows_named(uids)
         for uid in uids:
-            if known.get(uid) not in indexed:
+            if uid not in known or known[uid] not in self.index.rows.study:
                 raise QueryRefused(
                     f"the home has no study {uid!r} with a picture or a text to be like or "
                     "unlike; name a study as the hits do",
@@ -62,20 +75,20 @@ class Gallery:
             allowed = np.ones(len(kind), dtype=np.bool_)
         else:
             allowed = kind == (IMAGE if query.target == "image" else REPORT)
-        if query.filters:
-            for row in np.flatnonzero(allowed).tolist():
-                allowed[row] = matches(self.study(row), self.image(row), query.filters)
+        for key, value in query.filters.items():
+            passes = condition(key, value)
+            distinct, which = self.columns.held(key)
+            allowed &= np.array([passes(held) for held in distinct], dtype=np.bool_)[which]
         return allowed
 
-    def groups(self, query: Query) -> list[Hashable]:
-        """What each row belongs to, of which one row at most is a hit."""
-        rows = range(len(self))
+    def groups(self, query: Query) -> _IntArray:
+        """i64[N]: what each row belongs to, of which one row at most is a hit."""
         if query.group == "patient":
-            return [self.study(row).patient_key for row in rows]
+            return self.columns.patients
+        study = self.index.rows.study
         if query.group == "study":
-            return list(self.index.rows.study.tolist())
-        positions = self.index.rows.position.tolist()
-        return list(zip(self.index.rows.study.tolist(), positions, strict=True))
+            return study
+        return study * _MAX_POSITION + self.index.rows.position + 1
 
     def left_out(
         self,
@@ -95,74 +108,83 @@ class Gallery:
         """
         if not pixels and not query.like and not query.unlike:
             return []
-        of_study = self.index.rows.study
-        patients = np.array([self.studies[row].patient_key for row in of_study.tolist()])
-        own: set[str] = set()
+        own: set[int] = set()
         for picture in pixels:
-            own |= patients_with(
+            own |= studies_with(
                 picture,
-                self.studies,
+                self.columns.prints,
                 read=read,
                 near_bits=settings.near_bits,
                 near_correlation=settings.near_correlation,
             )
         named = self.named((*query.like, *query.unlike))
-        liked = {self.studies[named[uid]].patient_key for uid in query.like}
+        unlike = np.isin(self.index.rows.study, [named[uid] for uid in query.unlike])
         return [
             (
-                np.isin(patients, sorted(own)),
+                self._of_patients(sorted(own)),
                 "the picture's own study, the same patient or near-duplicates",
             ),
-            (np.isin(patients, sorted(liked)), "the patients of the studies to be like"),
-            (np.isin(of_study, [named[uid] for uid in query.unlike]), "the studies to be unlike"),
+            (
+                self._of_patients([named[uid] for uid in query.like]),
+                "the patients of the studies to be like",
+            ),
+            (unlike, "the studies to be unlike"),
         ]
 
     def by_words(self, words: str) -> WordPart:
         """Rank every row by BM25 over its study's words."""
-        from caselight.index.lexical import LexicalIndex  # slow to load, and often not needed
+        texts = self.columns.texts
+        scores = texts.lexical.scores(words)[texts.which]
+        return WordPart(name="words", scores=scores, ties=texts.ties)
 
-        # A text that several rows of one study share is one text, or it would count as common.
-        texts: dict[tuple[int, str], int] = {}
-        places = [
-            texts.setdefault(
-                (int(self.index.rows.study[row]), searched_text(self.study(row), self.image(row))),
-                len(texts),
-            )
-            for row in range(len(self))
-        ]
-        scores = LexicalIndex([text for _, text in texts]).scores(words)
-        kinds, positions = self.index.rows.kind.tolist(), self.index.rows.position.tolist()
-        # A study's report before its pictures; nothing hangs on the order of ingest.
-        order = sorted(
-            range(len(self)),
-            key=lambda row: (self.study(row).study_uid, kinds[row] != REPORT, positions[row]),
-        )
-        ties = np.empty(len(self), dtype=np.int64)
-        ties[order] = np.arange(len(self))
-        return WordPart(name="words", scores=scores[places], ties=ties)
+    def _of_patients(self, studies: Sequence[int]) -> BoolArray:
+        """bool[N]: rows of the patients who have any of these studies."""
+        patients = self.columns.patients
+        return np.isin(patients, patients[np.isin(self.index.rows.study, studies)])
 
 
-def open_gallery(store: Store, *, n_bits: int | None, seal: Opens) -> Gallery:
-    """Read the index of a home and the studies behind it.
+class OpenGallery:
+    """The gallery of a home, kept for as long as nothing behind it changes.
 
-    Args:
-        store: the open store.
-        n_bits: the width of codes that is asked for; None takes any.
-        seal: whose signature the index must have.
-
-    Raises:
-        IndexMismatch: for an index that is missing, stale, changed, or of another width.
+    Every query asks again, and what another process did meanwhile (an ingest, an erasure, a build,
+    a compaction, a byte changed in a file) is seen by the very next one.
     """
-    index = read_index(store.home, store=store.generation, seal=seal)
-    if n_bits is not None and n_bits != index.manifest.n_bits:
-        raise IndexMismatch(
-            f"the index holds {index.manifest.n_bits}-bit codes and search.n_bits asks for "
-            f"{n_bits}; run `caselight index build --home {store.home} "
-            f"--set search.n_bits={n_bits}`, or leave the setting out",
-            code="index.bits_mismatch",
-        )
-    studies = dict(store.studies())
-    if store.generation != index.manifest.store:
-        # An ingest came in between; say so as if it had come before.
-        index = read_index(store.home, store=store.generation, seal=seal)
-    return Gallery(index=index, studies=studies)
+
+    def __init__(self, store: Store, *, seal: Callable[[], Opens]) -> None:
+        """Nothing is opened yet.
+
+        Args:
+            store: the open store.
+            seal: gives whose signature the index must have.
+        """
+        self._store = store
+        self._seal = seal
+        self._kept: tuple[Standing, Gallery] | None = None
+
+    def now(self, *, n_bits: int | None) -> Gallery:
+        """The index of the home as it is now, and the studies behind it.
+
+        Args:
+            n_bits: the width of codes that is asked for; None takes any.
+
+        Raises:
+            IndexMismatch: for an index that is missing, stale, changed, or of another width.
+        """
+        home, generation = self._store.home, self._store.generation
+        # Before it is read: what changes in between is seen next time.
+        found = standing(home)
+        kept = self._kept
+        if kept is None or kept[0] != found or kept[1].index.manifest.store != generation:
+            self._kept = None  # not both in memory
+            index = read_index(home, store=generation, seal=self._seal())
+            columns = StudyColumns(store=self._store, generation=generation, rows=index.rows)
+            kept = self._kept = found, Gallery(index=index, columns=columns)
+        gallery = kept[1]
+        if n_bits is not None and n_bits != gallery.index.manifest.n_bits:
+            raise IndexMismatch(
+                f"the index holds {gallery.index.manifest.n_bits}-bit codes and search.n_bits asks "
+                f"for {n_bits}; run `caselight index build --home {home} "
+                f"--set search.n_bits={n_bits}`, or leave the setting out",
+                code="index.bits_mismatch",
+            )
+        return gallery

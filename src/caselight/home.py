@@ -18,6 +18,7 @@ from caselight.data.archive import open_archive
 from caselight.data.datasets import named_dataset
 from caselight.data.datasets.opening import readable_place
 from caselight.data.embedding_files import check_target, write_embeddings
+from caselight.data.in_use import using
 from caselight.data.loose_files import loose_things
 from caselight.data.pixels import read_pixels
 from caselight.data.store import Store, create_store, open_store
@@ -264,13 +265,14 @@ class Home:
             QueryRefused: `query.no_such_study`.
             StoreError: when there is no home, or it cannot be read.
         """
-        found = next((study for study in self.studies() if study.study_uid == study_uid), None)
-        if found is None:
+        store = self._open_store()
+        found = list(store.find(store.rows_named([study_uid]).values()).values())
+        if not found:
             raise QueryRefused(
                 "the home holds no study of that id; `studies()` gives them all",
                 code="query.no_such_study",
             )
-        return found
+        return found[0]
 
     def pixels(self, image: Image) -> Pixels:
         """The exact pixels of a stored image, u8 or u16, [H, W] or [H, W, 3].
@@ -327,7 +329,7 @@ class Home:
         config = self.config
         if known is not None:
             config = config.model_copy(update={"towers": known.config.towers})
-        with self._recorder().refusals("train"):
+        with self._at_work("train"):
             receipt = train(
                 self._open_engine(config),
                 config=config,
@@ -337,16 +339,16 @@ class Home:
                 restart=restart,
                 begin=known,
             )
-        self._recorder().trained(
-            "model.trained",
-            receipt.fingerprint,
-            receipt.patients,
-            {
-                "began": None if known is None else known.fingerprint,
-                "data": receipt.data_digest,
-                "pairs": receipt.n_pairs,
-            },
-        )
+            self._recorder().trained(
+                "model.trained",
+                receipt.fingerprint,
+                receipt.patients,
+                {
+                    "began": None if known is None else known.fingerprint,
+                    "data": receipt.data_digest,
+                    "pairs": receipt.n_pairs,
+                },
+            )
         return receipt
 
     def build_index(self, model: PathLike | None = None, *, fresh: bool = False) -> "IndexReceipt":
@@ -367,7 +369,7 @@ class Home:
         self._open_store()  # says so before anything is missed in a home that is none
         loaded = load_checkpoint(folder)
         engine = self._open_engine(loaded.config)
-        with self._recorder().refusals("index build"):
+        with self._at_work("index build"):
             receipt = build_index(
                 engine,
                 loaded,
@@ -399,7 +401,7 @@ class Home:
         from caselight.indexing import compact_index
 
         recorder = self._recorder()
-        with recorder.refusals("index compact"):
+        with self._at_work("index compact"):
             manifest = compact_index(self.path, seal=recorder.signer)
         recorder.say("index.compacted", {"index": manifest.digest, "model": manifest.model})
         return manifest
@@ -488,7 +490,7 @@ class Home:
         loaded = self._load(model)
         field = text_field(text) if text is not None else loaded.config.train.text
         question = Question(split=split, text=field, filters=dict(filters or {}))
-        with self._recorder().refusals("evaluate"):
+        with self._at_work("evaluate"):
             report = evaluate(
                 self._open_engine(loaded.config), loaded, question, config=self.config
             )
@@ -530,18 +532,18 @@ class Home:
         pairs = pair_readings(*models, asked=readings)
         field = text_field(text) if text is not None else models[0].config.train.text
         question = Question(split=split, text=field, filters=dict(filters or {}))
-        sides = [
-            read_side(
-                self._open_engine(model.config),
-                model,
-                question,
-                readings=[pair[at] for pair in pairs],
-                config=self.config,
-            )
-            for at, model in enumerate(models)
-        ]
         said = {"models": [model.fingerprint for model in models], "split": split}
-        with self._recorder().refusals("compare"):
+        with self._at_work("compare"):
+            sides = [
+                read_side(
+                    self._open_engine(model.config),
+                    model,
+                    question,
+                    readings=[pair[at] for pair in pairs],
+                    config=self.config,
+                )
+                for at, model in enumerate(models)
+            ]
             report = compare(*sides, pairs=pairs, question=question, config=self.config)
         self._recorder().say("models.compared", said)
         return report
@@ -574,7 +576,7 @@ class Home:
 
         self._open_store()
         bits = self.config.model.bits
-        with self._recorder().refusals("tune"):
+        with self._at_work("tune"):
             receipt = tune(
                 self._open_engine(self.config),
                 self.config,
@@ -635,9 +637,9 @@ class Home:
             config = config.model_copy(update={"towers": known.config.towers})
         folder = self.path / "adapted" if out is None else Path(out)
         engine = self._open_engine(config)
-        moved = None
-        if known is not None:
-            with contextlib.ExitStack() as opened:
+        with self._at_work("adapt"), contextlib.ExitStack() as opened:
+            moved = None
+            if known is not None:
                 old = None
                 if old_home is not None:
                     # Not through this one's engine: the old home is closed again.
@@ -645,6 +647,7 @@ class Home:
                         old_home, config=config, device=self._device, progress=self._progress
                     )
                     old = opened.enter_context(place)._open_engine(config)
+                    opened.enter_context(using(place.path, "adapt"))
                 moved = transfer(
                     engine,
                     known,
@@ -657,27 +660,27 @@ class Home:
                     on_epoch=on_epoch or (lambda *_: None),
                     restart=restart,
                 )
-        made = adapt_towers(
-            engine,
-            towers,
-            config=config,
-            out=folder,
-            clock=time.perf_counter,
-            hear=lambda encode, probes: heard(encode, probes, settings=config.evaluate),
-            on_step=on_step or (lambda *_: None),
-            restart=restart,
-        )
-        receipt = AdaptReceipt(towers=made, transfer=moved)
-        with explained():
-            write_record(receipt, folder)
-        for fingerprint in made_by(receipt):
-            self._recorder().trained(
-                "model.adapted",
-                fingerprint,
-                # The training split; what was kept back to ask by is among it.
-                {study.patient_key for study in self.studies() if study.split == "train"},
-                {"began": None if known is None else known.fingerprint},
+            made = adapt_towers(
+                engine,
+                towers,
+                config=config,
+                out=folder,
+                clock=time.perf_counter,
+                hear=lambda encode, probes: heard(encode, probes, settings=config.evaluate),
+                on_step=on_step or (lambda *_: None),
+                restart=restart,
             )
+            receipt = AdaptReceipt(towers=made, transfer=moved)
+            with explained():
+                write_record(receipt, folder)
+            for fingerprint in made_by(receipt):
+                self._recorder().trained(
+                    "model.adapted",
+                    fingerprint,
+                    # The training split; what was kept back to ask by is among it.
+                    {study.patient_key for study in self.studies() if study.split == "train"},
+                    {"began": None if known is None else known.fingerprint},
+                )
         return receipt
 
     # Out ------------------------------------------------------------------------------------
@@ -709,16 +712,17 @@ class Home:
         if out is not None:
             check_target(Path(out))
         loaded = self._load(model)
-        receipt = embed_home(
-            self._open_engine(loaded.config),
-            loaded,
-            n_bits=choose_bits(self.config, loaded) if n_bits is None else n_bits,
-            split=split,
-            filters=filters,
-            kinds=kinds,
-        )
-        if out is not None:
-            write_embeddings(receipt.embedded, Path(out))
+        with self._at_work("embed"):
+            receipt = embed_home(
+                self._open_engine(loaded.config),
+                loaded,
+                n_bits=choose_bits(self.config, loaded) if n_bits is None else n_bits,
+                split=split,
+                filters=filters,
+                kinds=kinds,
+            )
+            if out is not None:
+                write_embeddings(receipt.embedded, Path(out))
         self._recorder().say(
             "embeddings.made",
             {"model": receipt.embedded.model, "rows": len(receipt.embedded.rows)},
@@ -787,6 +791,12 @@ class Home:
         """Who speaks to the log."""
         return Recorder(self._open_store(), actor=self._actor)
 
+    @contextlib.contextmanager
+    def _at_work(self, request: str) -> Iterator[None]:
+        """Keep erasures out while a verb writes what it makes of patients; record a refusal."""
+        with self._recorder().refusals(request), using(self.path, request):
+            yield
+
     def _open_engine(self, config: Config) -> "Engine":
         """The engine with the towers of these settings; only one is kept."""
         from caselight.device import open_device
@@ -830,10 +840,10 @@ class Home:
         return home_model(self.path, default=self.path / DEFAULT_MODEL, seal=seal)
 
     def _is_indexed(self, model: "DualEncoder") -> bool:
-        from caselight.index.manifest import read_manifest
+        from caselight.indexing import indexed_fingerprint
 
         seal = self._recorder().verifier
-        return read_manifest(self.path, seal=seal).model == model.fingerprint
+        return indexed_fingerprint(self.path, seal=seal) == model.fingerprint
 
 
 def _check_adapt(

@@ -26,7 +26,6 @@ from caselight.index.manifest import (
     make_current,
     model_folder,
     open_index,
-    read_manifest,
     read_version,
 )
 from caselight.index.writer import IndexWriter, create_index
@@ -117,6 +116,15 @@ def build_index(
     )
 
 
+def indexed_fingerprint(home: Path, *, seal: Opens) -> str:
+    """The model of a home's index, by its signed manifest alone.
+
+    Raises:
+        IndexMismatch: `index.missing`, `index.digest_mismatch` or `index.newer_version`.
+    """
+    return read_version(current_folder(home), seal=seal).model
+
+
 def indexed_model(home: Path, named: Path | None, *, seal: Opens) -> tuple[DualEncoder, Path]:
     """Load the model of a home's index, or the named one where it is the same.
 
@@ -125,12 +133,12 @@ def indexed_model(home: Path, named: Path | None, *, seal: Opens) -> tuple[DualE
             one the index was built with.
         ModelError: when the model cannot be loaded.
     """
-    manifest = read_manifest(home, seal=seal)
-    folder = named if named is not None else model_folder(home, manifest.model)
+    fingerprint = indexed_fingerprint(home, seal=seal)
+    folder = named if named is not None else model_folder(home, fingerprint)
     model = load_checkpoint(folder)
-    if model.fingerprint != manifest.model:
+    if model.fingerprint != fingerprint:
         raise IndexMismatch(
-            f"the index was built with model {manifest.model[:16]} and {folder} holds "
+            f"the index was built with model {fingerprint[:16]} and {folder} holds "
             f"{model.fingerprint[:16]}; run `caselight index build --home {home} --model {folder}`"
             ", or search without --model"
         )
@@ -144,7 +152,7 @@ def home_model(home: Path, *, default: Path, seal: Opens) -> DualEncoder:
         ModelError: when the model cannot be loaded.
     """
     try:
-        folder = model_folder(home, read_manifest(home, seal=seal).model)
+        folder = model_folder(home, indexed_fingerprint(home, seal=seal))
     except IndexMismatch as error:
         if error.code != "index.missing":
             raise

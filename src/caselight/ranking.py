@@ -1,6 +1,7 @@
 """From candidates to a ranking: float rescoring, fusion of rankings, and one hit a group."""
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,12 @@ RRF_K = 60
 """How slowly a rank's worth falls in a fusion; 60 is the value of Cormack et al. (see below)."""
 
 _Fused = dict[Hashable, float]
+
+
+class Groups(Protocol):
+    """What each row of a gallery belongs to: a list, or an array."""
+
+    def __getitem__(self, row: int, /) -> Hashable: ...
 
 
 def rescore(
@@ -30,7 +37,7 @@ def rescore(
     return rows[order], score[order]
 
 
-def first_of_each(rows: Iterable[int], groups: Sequence[Hashable]) -> Iterator[int]:
+def first_of_each(rows: Iterable[int], groups: Groups) -> Iterator[int]:
     """Keep the first row of each group, in order.
 
     Args:
@@ -75,6 +82,6 @@ def fuse_ranks(rankings: Sequence[Mapping[Hashable, int]], weights: Sequence[flo
     return dict(sorted(rounded.items(), key=lambda item: (-item[1], best[item[0]])))
 
 
-def ranks_of(rows: Iterable[int], groups: Sequence[Hashable]) -> dict[Hashable, int]:
+def ranks_of(rows: Iterable[int], groups: Groups) -> dict[Hashable, int]:
     """The rank of each group in a ranking of rows: the place of its best row among groups."""
     return {groups[row]: rank for rank, row in enumerate(first_of_each(rows, groups), start=1)}

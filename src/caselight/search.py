@@ -17,14 +17,14 @@ from caselight.data.fingerprint import pixel_digest
 from caselight.data.queries import check_query, read_query_pictures
 from caselight.data.texts import pair_text, searched_text
 from caselight.engine import Engine
-from caselight.errors import QueryRefused
-from caselight.gallery import Gallery, open_gallery
+from caselight.errors import IndexMismatch, QueryRefused
+from caselight.gallery import Gallery
 from caselight.index.composed import code_parts
 from caselight.index.manifest import IMAGE
 from caselight.index.parts import CodePart, Found, Part, search_parts
 from caselight.index.snapshot import PartWork
 from caselight.models.dual_encoder import DualEncoder, Modality
-from caselight.types import Cost, Hit, Pixels, Query, SearchResult
+from caselight.types import Cost, Hit, Pixels, Query, SearchResult, Study
 
 
 def search(
@@ -67,7 +67,7 @@ def _answer(
     query = _resolved(query, config.search)
     _warm(engine, query)
     start = clock()
-    gallery = open_gallery(engine.store, n_bits=config.search.n_bits, seal=engine.recorder.verifier)
+    gallery = _gallery(engine, model, config)
     pixels = [] if query.image is None else read_query_pictures(query.image, config.ingest)
     named = gallery.named((*query.like, *query.unlike))
     allowed = gallery.allowed(query)
@@ -105,16 +105,18 @@ def _answer(
         )
     if len(found) < query.k:
         notes.append(_fewer(query, len(found)))
+    liked = engine.store.find(named.values())
+    studies = gallery.studies([one.row for one in found])
     hits = tuple(
-        _hit(engine, model, gallery, query, one, asked, rank=rank)
-        for rank, one in enumerate(found, start=1)
+        _hit(engine, model, gallery, query, one, study, asked, rank=rank)
+        for rank, (one, study) in enumerate(zip(found, studies, strict=True), start=1)
     )
     latency_ms = round(1000 * (clock() - start), 3)
     index = gallery.index.manifest.digest
     record = engine.recorder.answered(
         query,
-        [gallery.study(one.row) for one in found],
-        named={uid: gallery.studies[row] for uid, row in named.items()},
+        studies,
+        named={uid: liked[row] for uid, row in named.items()},
         picture=",".join(map(pixel_digest, pixels)) or None,
         said={
             "model": model.fingerprint,
@@ -174,9 +176,7 @@ def explain(
                 "--by words asks no codes, and the index has nothing to explain; ask with codes",
                 code="query.bad_combination",
             )
-        gallery = open_gallery(
-            engine.store, n_bits=config.search.n_bits, seal=engine.recorder.verifier
-        )
+        gallery = _gallery(engine, model, config)
         pixels = [] if query.image is None else read_query_pictures(query.image, config.ingest)
         named = gallery.named((*query.like, *query.unlike))
         allowed = gallery.allowed(query)
@@ -221,6 +221,16 @@ def _resolved(query: Query, settings: SearchSettings) -> Query:
         fusion=query.fusion or settings.fusion,
         image_weight=settings.image_weight if weight is None else weight,
     )
+
+
+def _gallery(engine: Engine, model: DualEncoder, config: Config) -> Gallery:
+    gallery = engine.gallery.now(n_bits=config.search.n_bits)
+    if gallery.index.manifest.model != model.fingerprint:
+        raise IndexMismatch(
+            f"the index was built with model {gallery.index.manifest.model[:16]} and the query was "
+            f"encoded with {model.fingerprint[:16]}; ask again with the index's own model"
+        )
+    return gallery
 
 
 def _warm(engine: Engine, query: Query) -> None:
@@ -295,11 +305,12 @@ def _hit(
     gallery: Gallery,
     query: Query,
     found: Found,
+    study: Study,
     asked: Mapping[str, Asked],
     *,
     rank: int,
 ) -> Hit:
-    study, image = gallery.study(found.row), gallery.image(found.row)
+    image = gallery.image(found.row, study)
     parts = dict(found.parts)
     if query.by == "words":
         parts["words"] = found.score

@@ -1,6 +1,7 @@
 """Narrowing by metadata: `sex=F`, `age=60s`, `date=2019..2020-06`, `label=effusion|nodule`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from caselight.data.bands import age_band, date_range
 from caselight.errors import QueryRefused
@@ -22,7 +23,8 @@ KNOWN: Mapping[str, str] = {
 """Every key a filter may use, with its meaning; case is ignored in values."""
 
 OF_IMAGE = ("laterality", "modality", "view", "window")
-_FIELDS = {"study": "study_uid"}
+COLUMNS = {"study": "study_uid", "label": "labels"}
+"""What the store calls a key, where it calls it otherwise."""
 
 
 def parse_filters(pairs: Iterable[str]) -> dict[str, str]:
@@ -85,28 +87,31 @@ def matches(study: Study, image: Image | None, filters: Mapping[str, str]) -> bo
         QueryRefused: `query.bad_filter` for a value that nothing can have.
     """
     images = study.images if image is None else (image,)
-    return all(_matches(study, images, key, value) for key, value in filters.items())
+    return all(condition(key, value)(_held(study, images, key)) for key, value in filters.items())
 
 
-def _matches(study: Study, images: Iterable[Image], key: str, value: str) -> bool:
-    if key == "age":
-        age = study.age
-        return age is not None and any(
-            first <= age <= last for first, last in map(age_band, _values(value))
-        )
-    if key == "date":
+def condition(key: str, value: str) -> Callable[[Iterable[Any]], bool]:
+    """What tells whether any of the things that are held under a key is one that is asked for.
+
+    Raises:
+        QueryRefused: `query.bad_filter` for a value that nothing can have.
+    """
+    if key in ("age", "date"):
         # Days written YYYY-MM-DD come in order of time.
-        day = study.date
-        return day is not None and any(
-            first <= day <= last for first, last in map(date_range, _values(value))
+        between = [(age_band if key == "age" else date_range)(one) for one in _values(value)]
+        return lambda held: any(
+            first <= one <= last for one in held if one is not None for first, last in between
         )
+    wanted = set(_values(value.casefold()))
+    return lambda held: not wanted.isdisjoint(one.casefold() for one in held if one)
+
+
+def _held(study: Study, images: Iterable[Image], key: str) -> Iterable[Any]:
     if key == "label":
-        held: Iterable[str | None] = study.labels
-    elif key in OF_IMAGE:
-        held = [getattr(image, key) for image in images]
-    else:
-        held = [getattr(study, _FIELDS.get(key, key))]
-    return not {one.casefold() for one in held if one}.isdisjoint(_values(value.casefold()))
+        return study.labels
+    if key in OF_IMAGE:
+        return [getattr(image, key) for image in images]
+    return [getattr(study, COLUMNS.get(key, key))]
 
 
 def _values(value: str) -> list[str]:

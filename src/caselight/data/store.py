@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from caselight.data.home_files import KEY_BYTES, SALT_BYTES, UPGRADES, VERSION, make_home
+from caselight.data.in_use import alone
 from caselight.data.png_files import save_png, thumbnail
 from caselight.data.system_errors import explained
 from caselight.errors import QueryRefused, StoreError
@@ -190,6 +191,16 @@ class Store:
         ) as lock:
             with explained():
                 lock.execute("BEGIN EXCLUSIVE")
+            yield
+
+    @contextlib.contextmanager
+    def erasing(self) -> Iterator[None]:
+        """Have the home to oneself: no ingest, and nobody who writes what is made of patients.
+
+        Raises:
+            StoreError: `store.locked` or `store.in_use`.
+        """
+        with self.writing(), alone(self.home):
             yield
 
     def put(
@@ -368,14 +379,35 @@ class Store:
         Raises:
             StoreError: `store.damaged` when there is none.
         """
-        found = next(self._rows(f"{_STUDIES} WHERE row = ?", row), None)
-        if found is None:
+        found = self.find([row])
+        if row not in found:
             raise StoreError(
                 f"the store has no study in row {row}; run `caselight index build` again",
                 code="store.damaged",
             )
-        images = self._rows(f"{_IMAGES} WHERE study_row = ? ORDER BY position", row)
-        return _study(found, list(images))
+        return found[row]
+
+    def find(self, rows: Iterable[int]) -> dict[int, Study]:
+        """The studies in some rows; those that are not there are left out."""
+        studies = {}
+        for row in set(rows):
+            for found in self._rows(f"{_STUDIES} WHERE row = ?", row):
+                images = self._rows(f"{_IMAGES} WHERE study_row = ? ORDER BY position", row)
+                studies[row] = _study(found, list(images))
+        return studies
+
+    def rows_named(self, study_uids: Iterable[str]) -> dict[str, int]:
+        """Id to row of studies; those that are not there are left out."""
+        asked = "SELECT study_uid, row FROM studies WHERE study_uid = ?"
+        return dict(pair for uid in study_uids for pair in self._rows(asked, uid))
+
+    def facts(self, *columns: str) -> list[tuple[Any, ...]]:
+        """(row, then these columns as they are stored) of every study, in any order."""
+        return list(self._rows(f"SELECT row, {', '.join(columns)} FROM studies"))  # noqa: S608 (our names)
+
+    def image_facts(self, *columns: str) -> list[tuple[Any, ...]]:
+        """(row of the study, position, then these columns) of every image, in any order."""
+        return list(self._rows(f"SELECT study_row, position, {', '.join(columns)} FROM images"))  # noqa: S608
 
     def owner(self, study_uid: str) -> str:
         """The patient of a study, as a pseudonym.

@@ -3,6 +3,7 @@
 `auto` takes, in this order: the image's caption, the report (findings, then impression), the notes.
 """
 
+from collections.abc import Mapping
 from typing import get_args
 
 from caselight.config import TextField
@@ -52,8 +53,12 @@ def searched_text(study: Study, image: Image | None) -> str:
 
     The image's caption, then findings, impression and notes; empty where there is none of them.
     """
-    parts = [image.caption if image is not None else None]
-    parts += [study.sections.get(name) for name in ("findings", "impression", "notes")]
+    return searched_words(None if image is None else image.caption, study.sections)
+
+
+def searched_words(caption: str | None, sections: Mapping[str, str]) -> str:
+    """The same, from a caption and the sections of a report."""
+    parts = [caption, *(sections.get(name) for name in ("findings", "impression", "notes"))]
     return " ".join(part for part in parts if part)
 
 

@@ -37,12 +37,16 @@ class LexicalIndex:
     """Texts, ready to be searched by words."""
 
     def __init__(self, texts: Sequence[str]) -> None:
-        documents = [words_of(text) for text in texts]
+        # Numbers, and each word kept once: the words of all texts would take ten times the memory.
+        number: dict[str, int] = {}
+        documents = [
+            [number.setdefault(word, len(number)) for word in words_of(text)] for text in texts
+        ]
         self._n_texts = len(documents)
         self._engine = None
         if any(documents):
             self._engine = bm25s.BM25(method="lucene", k1=1.5, b=0.75)
-            self._engine.index(documents, show_progress=False)
+            self._engine.index((documents, number), show_progress=False)
 
     def scores(self, query: str) -> NDArray[np.float64]:
         """The BM25 score of every text, f64[N], 0 or more; 0 where no word of the query occurs."""

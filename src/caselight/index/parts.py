@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from caselight.codes import hamming, pack_signs, sign_bits
 from caselight.composing import Asked
 from caselight.index.manifest import OpenIndex
-from caselight.ranking import RRF_K, first_of_each, fuse_ranks, ranks_of, rescore
+from caselight.ranking import RRF_K, Groups, first_of_each, fuse_ranks, ranks_of, rescore
 from caselight.types import BoolArray, Codes
 
 _Rows = NDArray[np.int64]
@@ -66,7 +66,7 @@ def search_parts(
     parts: Sequence[Part],
     *,
     allowed: BoolArray,
-    groups: Sequence[Hashable],
+    groups: Groups,
     k: int,
     shortlist: int,
 ) -> tuple[list[Found], int]:
@@ -110,9 +110,7 @@ def search_parts(
         shortlist = min(2 * shortlist, n_allowed)
 
 
-def _one(
-    index: OpenIndex, part: Part, rows: _Rows, groups: Sequence[Hashable], k: int
-) -> list[Found]:
+def _one(index: OpenIndex, part: Part, rows: _Rows, groups: Groups, k: int) -> list[Found]:
     if isinstance(part, WordPart):
         kept = list(first_of_each(rows.tolist(), groups))[:k]
         return [Found(row=row, hamming=None, score=float(part.scores[row])) for row in kept]
@@ -127,7 +125,7 @@ def _several(
     index: OpenIndex,
     parts: Sequence[Part],
     lists: Sequence[_Rows],
-    groups: Sequence[Hashable],
+    groups: Groups,
     k: int,
 ) -> list[Found]:
     candidates = np.unique(np.concatenate(lists))

@@ -45,6 +45,8 @@ _HEADER_MAX = 65_536
 """Bytes; ours have less than a thousand."""
 _HASHED_TOGETHER = 1024
 """Items laid out at once, so that a query lays out all of its own and a whole segment little."""
+_AHEAD = 10_000
+"""Rows that are asked for ahead; more are most of a file, and read in its order."""
 _TYPES: Mapping[str, np.dtype[Any]] = {
     "U8": np.dtype(np.uint8),
     "I64": np.dtype("<i8"),
@@ -111,6 +113,7 @@ class Segment:
         self.blocks: NDArray[np.uint8] = arrays["codes"]
         self.embeddings: NDArray[np.float16] = arrays["embeddings"]
         self.n_bits = info.n_bits
+        self._fetched = np.zeros(info.n, dtype=np.bool_)
 
     def __len__(self) -> int:
         return self.info.n
@@ -163,6 +166,9 @@ class Segment:
         Raises:
             IndexMismatch: `index.digest_mismatch`, naming the row.
         """
+        new = places[~self._fetched[places]]
+        self._fetched[new] = True
+        fetch_ahead(self.embeddings, new)
         found = Items(
             row=self.row[places],
             kind=self.arrays["kind"][places],
@@ -337,6 +343,23 @@ def _arrays(data: mmap.mmap) -> dict[str, NDArray[Any]]:
     if end != len(data):
         raise ValueError("there is more in it than its sections")
     return arrays
+
+
+def fetch_ahead(array: NDArray[Any], places: NDArray[np.int64]) -> None:
+    """Ask the system for some rows of an array that is mapped from a file, all of them at once.
+
+    Rows that are touched one by one are read from the disk one by one, each with its neighbours:
+    a hundred times as slow for a shortlist.
+    """
+    mapped: Any = array
+    while isinstance(mapped, np.ndarray | memoryview):
+        mapped = mapped.base if isinstance(mapped, np.ndarray) else mapped.obj
+    if not isinstance(mapped, mmap.mmap) or len(places) > _AHEAD:
+        return
+    begin = array.ctypes.data - np.frombuffer(mapped, dtype=np.uint8).ctypes.data
+    for at in (begin + array.strides[0] * places).tolist():
+        page = at - at % mmap.PAGESIZE
+        mapped.madvise(mmap.MADV_WILLNEED, page, at + array.strides[0] - page)
 
 
 def joined(parts: Sequence[Items]) -> Items:

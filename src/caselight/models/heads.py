@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from caselight.config import ModelSettings
+from caselight.models.empty import with_memory
 
 
 class Head(nn.Module):
@@ -154,8 +155,7 @@ def draw_seed(generator: torch.Generator) -> int:
 
 
 def _empty_linear(n_in: int, n_out: int) -> nn.Linear:
-    layer = nn.Linear(n_in, n_out, device="meta")
-    return layer.to_empty(device="cpu")
+    return with_memory(nn.Linear(n_in, n_out, device="meta"))
 
 
 def _dropout(x: Tensor, chance: float, generator: torch.Generator | None) -> Tensor:

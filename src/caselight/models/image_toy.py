@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from caselight.models.empty import with_memory
 from caselight.models.preprocess import Preprocess
 from caselight.models.towers import Stages, freeze, state_digest
 
@@ -81,6 +82,4 @@ class ToyConv:
 
 
 def _convolution(n_in: int, n_out: int) -> nn.Conv2d:
-    # Made without PyTorch's own first weights, which would come from its global generator.
-    layer = nn.Conv2d(n_in, n_out, 3, stride=2, padding=1, device="meta")
-    return layer.to_empty(device="cpu")
+    return with_memory(nn.Conv2d(n_in, n_out, 3, stride=2, padding=1, device="meta"))

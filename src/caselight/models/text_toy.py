@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from caselight.models.empty import with_memory
 from caselight.models.towers import Stages, freeze, state_digest
 
 
@@ -55,7 +56,7 @@ class ToyEmbedding:
     def __init__(self, *, max_tokens: int, device: torch.device) -> None:
         # Bucket 64 opens every text, so that an empty one has a mean too.
         table = nn.Embedding(65, self.dim, _weight=torch.empty(65, self.dim))
-        output = nn.Linear(self.dim, self.dim, device="meta").to_empty(device="cpu")
+        output = with_memory(nn.Linear(self.dim, self.dim, device="meta"))
         generator = torch.Generator().manual_seed(0)
         for parameter in (*table.parameters(), *output.parameters()):
             nn.init.uniform_(parameter, -0.5, 0.5, generator=generator)

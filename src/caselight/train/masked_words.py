@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from caselight.errors import ModelError
+from caselight.models.empty import with_memory
 from caselight.models.text_transformer import TransformerText
 from caselight.models.towers import TextTower
 from caselight.models.tunable import not_tunable
@@ -30,7 +31,7 @@ class MaskedWords(nn.Module):
             raise _no_mask(tower)
         self._tower = tower
         self._mask_id = tower.mask_id
-        self.map = nn.Linear(tower.dim, tower.dim, device="meta").to_empty(device="cpu")
+        self.map = with_memory(nn.Linear(tower.dim, tower.dim, device="meta"))
         nn.init.eye_(self.map.weight)
         nn.init.zeros_(self.map.bias)
 
