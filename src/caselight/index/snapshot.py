@@ -258,6 +258,14 @@ class Snapshot:
             out[which] = unit_vectors(part.items(own).embeddings)
         return out
 
+    def items(self, places: Places) -> Items:
+        """Items by their places in rising order.
+
+        Raises:
+            IndexMismatch: `index.digest_mismatch` for one that was changed on disk.
+        """
+        return joined([part.items(own) for part, _, own in self._by_part(places)])
+
     def leaves(self) -> NDArray[np.uint8]:
         """Digests of all items as they were written, u8[N, 32], in order of row."""
         parts = [
@@ -270,9 +278,7 @@ class Snapshot:
 
     def digest(self, model: str) -> str:
         """SHA-256 over all items and the model they are of, whatever parts they lie in."""
-        digest = hashlib.sha256(f"caselight-index:{model}:{self.n_bits}:{self.dim};".encode())
-        digest.update(self.leaves().tobytes())
-        return digest.hexdigest()
+        return digest_of(self.leaves(), model=model, n_bits=self.n_bits, dim=self.dim)
 
     @cached_property
     def _ends(self) -> NDArray[np.int64]:
@@ -286,6 +292,13 @@ class Snapshot:
             (self.parts[i], which := np.flatnonzero(owner == i), places[which] - begins[i])
             for i in np.unique(owner).tolist()
         ]
+
+
+def digest_of(listed: NDArray[np.uint8], *, model: str, n_bits: int, dim: int) -> str:
+    """SHA-256 over the digests of all items, u8[N, 32], and the model they are of."""
+    digest = hashlib.sha256(f"caselight-index:{model}:{n_bits}:{dim};".encode())
+    digest.update(listed.tobytes())
+    return digest.hexdigest()
 
 
 def in_memory(items: Items) -> Part:
