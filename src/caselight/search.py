@@ -6,7 +6,7 @@ and near-duplicates of its picture are left out, and each patient has one hit.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +20,15 @@ from caselight.engine import Engine
 from caselight.errors import QueryRefused
 from caselight.gallery import Gallery, open_gallery
 from caselight.index.composed import code_parts
-from caselight.index.manifest import IMAGE
+from caselight.index.manifest import IMAGE, IndexManifest
 from caselight.index.parts import CodePart, Found, Part, search_parts
+from caselight.index.sharded import Sharded, ShardsMissing
 from caselight.index.snapshot import PartWork
 from caselight.models.dual_encoder import DualEncoder, Modality
-from caselight.types import Cost, Hit, Pixels, Query, SearchResult
+from caselight.types import BoolArray, Cost, Hit, Missing, Pixels, Query, SearchResult
+
+Spread = Callable[[IndexManifest], Sharded]
+"""Gives the index of that manifest where it is spread over machines, or refuses."""
 
 
 def search(
@@ -34,6 +38,7 @@ def search(
     *,
     config: Config,
     clock: Callable[[], float],
+    spread: Spread | None = None,
 ) -> SearchResult:
     """Answer one query; the answer, or that there is none, is on the record first.
 
@@ -43,16 +48,18 @@ def search(
         query: what is asked.
         config: the shortlist, how parts of a query are weighed, and what is a near-duplicate.
         clock: seconds, for the cost.
+        spread: who has the codes and embeddings of the index; None is this machine.
 
     Raises:
         AuditError: when the record cannot be written.
+        ClusterError: when another index is served, or no shard answers.
         QueryRefused: for an empty query, a bad k, an unknown filter or study, things that do not go
             together, or an empty gallery.
         DataError: for a picture that cannot be read exactly.
         IndexMismatch: for an index that is missing, stale, changed, or of another model.
     """
     with engine.recorder.refusals("search"):
-        return _answer(engine, model, query, config=config, clock=clock)
+        return _answer(engine, model, query, config=config, clock=clock, spread=spread)
 
 
 def _answer(
@@ -62,12 +69,16 @@ def _answer(
     *,
     config: Config,
     clock: Callable[[], float],
+    spread: Spread | None,
 ) -> SearchResult:
     check_query(query)
     query = _resolved(query, config.search)
     _warm(engine, query)
     start = clock()
     gallery = open_gallery(engine.store, n_bits=config.search.n_bits, seal=engine.recorder.verifier)
+    shards = None if spread is None else spread(gallery.index.manifest)
+    if shards is not None:
+        gallery = replace(gallery, index=replace(gallery.index, items=shards))
     pixels = [] if query.image is None else read_query_pictures(query.image, config.ingest)
     named = gallery.named((*query.like, *query.unlike))
     allowed = gallery.allowed(query)
@@ -92,23 +103,31 @@ def _answer(
     if query.by != "words":
         asked = _encode(engine, model, query, pixels, gallery.index.items.n_bits)
     parts = _parts(gallery, query, asked, named, config.search)
-    found: list[Found] = []
-    n_compared = 0
-    if allowed.any():
-        found, n_compared = search_parts(
-            gallery.index,
-            parts,
-            allowed=allowed,
-            groups=gallery.groups(query),
-            k=query.k,
-            shortlist=config.search.shortlist,
+
+    def find(allowed: BoolArray) -> tuple[list[Found], int, tuple[Hit, ...]]:
+        found: list[Found] = []
+        n_compared = 0
+        if allowed.any():
+            found, n_compared = search_parts(
+                gallery.index,
+                parts,
+                allowed=allowed,
+                groups=gallery.groups(query),
+                k=query.k,
+                shortlist=config.search.shortlist,
+            )
+        hits = tuple(
+            _hit(engine, model, gallery, query, one, asked, rank=rank)
+            for rank, one in enumerate(found, start=1)
         )
+        return found, n_compared, hits
+
+    found, n_compared, hits = _found(find, allowed, shards)
     if len(found) < query.k:
         notes.append(_fewer(query, len(found)))
-    hits = tuple(
-        _hit(engine, model, gallery, query, one, asked, rank=rank)
-        for rank, one in enumerate(found, start=1)
-    )
+    missing = None if shards is None else shards.missing
+    if missing is not None:
+        notes.append(_incomplete(missing, config.search.deadline_s))
     latency_ms = round(1000 * (clock() - start), 3)
     index = gallery.index.manifest.digest
     record = engine.recorder.answered(
@@ -122,6 +141,7 @@ def _answer(
             "compared": n_compared,
             "latency_us": round(1000 * latency_ms),
             "notes": len(notes),
+            **({} if missing is None else {"missing": asdict(missing)}),
         },
     )
     return SearchResult(
@@ -132,6 +152,7 @@ def _answer(
         cost=Cost(latency_ms=latency_ms, n_compared=n_compared),
         record=record,
         query=query,
+        missing=missing,
     )
 
 
@@ -280,6 +301,29 @@ def _parts(
     if query.by != "codes":
         parts.append(gallery.by_words(query.text or ""))
     return parts
+
+
+def _found(
+    find: Callable[[BoolArray], tuple[list[Found], int, tuple[Hit, ...]]],
+    allowed: BoolArray,
+    shards: Sharded | None,
+) -> tuple[list[Found], int, tuple[Hit, ...]]:
+    """Find hits; when a shard is lost on the way, those of the shards that are left."""
+    while True:
+        try:
+            return find(allowed)
+        except ShardsMissing:
+            left = allowed if shards is None else allowed & shards.present()
+            if not left.any() or left.sum() == allowed.sum():
+                raise
+            allowed = left
+
+
+def _incomplete(missing: Missing, deadline_s: float) -> str:
+    return (
+        f"{missing.shards} of {missing.of_shards} shards ({missing.items} of {missing.of_items} "
+        f"items) did not answer in {deadline_s:g} s: this answer is not complete"
+    )
 
 
 def _fewer(query: Query, n_found: int) -> str:

@@ -1,4 +1,4 @@
-"""All that speaks to Ray: shards as actors, the board that says where they are, and who asks them.
+"""All that speaks to Ray: an actor a machine with its shards, the board that says where they are.
 
 Everything is owned by the process that serves: actors end with it, however it ends. Ray is imported
 where it is used; the extra `scale` installs it.
@@ -8,7 +8,7 @@ import itertools
 import os
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -27,11 +27,16 @@ LOCAL = "local"
 """The address of a Ray that is started here, for this machine alone."""
 _NAMESPACE = "caselight-index"
 _BOARD = "board"
-_AT_ONCE = 4
-"""Questions that an actor answers side by side."""
+_AT_ONCE = 8
+"""Questions that a machine answers side by side."""
 _REACH_S = 3.0
 _LOOK_S = 1.0
+_KNOCK_S = 1.0
+"""Seconds that an actor may be silent until its machine is looked at."""
 _HUNG_S = 30.0
+"""Seconds after which a silent actor is given up, though its machine lives."""
+_SHUN_S = 20.0
+"""Seconds that a machine is left out after its actor was lost."""
 _STORE_BYTES = 100_000_000
 """Of a Ray that is started here: answers are small."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -40,26 +45,33 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # What runs on the machines ---------------------------------------------------------------------
 
 
-class ShardHost:
-    """A shard on a machine: an actor."""
+class Host:
+    """The shards of one machine: an actor."""
 
-    def __init__(self) -> None:
-        self._shard: Shard | None = None
+    def __init__(self, url: str, seal: Opens) -> None:
+        self._place, self._seal = open_place(url), seal
+        self._shards: dict[str, Shard] = {}
 
-    def open(self, url: str, name: str, seal: Opens) -> Any:
-        """Open the shard from its files; None, or why that is refused."""
+    def open(self, name: str) -> Any:
+        """Open a shard from its files; None, or why that is refused."""
         try:
-            place = open_place(url)
-            self._shard = open_shard(place, read_published(place, seal=seal), name)
+            published = read_published(self._place, seal=self._seal)
+            self._shards[name] = open_shard(self._place, published, name)
         except Error as error:
             return _Refused(error)
         return None
 
-    def ask(self, method: str, args: Sequence[Any]) -> Any:
-        """What the shard answers, or why it refuses."""
-        assert self._shard is not None  # noqa: S101 - nobody knows of it before it is open
+    def close(self, name: str) -> None:
+        """Let go of a shard."""
+        self._shards.pop(name, None)
+
+    def ask(self, name: str, method: str, args: Sequence[Any]) -> Any:
+        """What a shard answers, or why it refuses."""
+        shard = self._shards.get(name)
+        if shard is None:
+            return _Gone()
         try:
-            return self._shard.answer(method, _unpacked(args))
+            return shard.answer(method, _unpacked(args))
         except Error as error:
             return _Refused(error)
 
@@ -92,6 +104,10 @@ class _Refused:
         """The error again."""
         family = next(one for one in families() if self._code in one.codes)
         return family(self._message, code=self._code)
+
+
+class _Gone:
+    """The machine does not have that shard any more."""
 
 
 class _Bits:
@@ -213,59 +229,102 @@ class RayMachines:
                 f"another `caselight index serve` runs at {address}; end it first",
                 code="cluster.other_index",
             ) from None
-        self._opening: dict[Any, Any] = {}
-        self._pings: dict[Any, tuple[float, Any]] = {}
+        self._alive: dict[str, Any] = {}
+        self._shunned: dict[str, float] = {}
+        self._hosts: dict[str, Any] = {}
+        """Machine to its actor."""
+        self._pings: dict[str, tuple[float, Any]] = {}
+        self._opening: dict[tuple[str, str], Any] = {}
 
     def nodes(self) -> Sequence[str]:
-        """See `Machines`."""
-        return sorted(node["NodeID"] for node in self._ray.nodes() if node["Alive"])
+        """See `Machines`: without those whose actor was lost just now, unless all were.
+
+        Ray takes a quarter of a minute to find that a machine is dead.
+        """
+        self._alive = {one["NodeID"]: one for one in self._ray.nodes() if one["Alive"]}
+        for node in self._hosts.keys() - self._alive.keys():
+            self._drop(node)
+        now = time.monotonic()
+        well = [node for node in self._alive if now >= self._shunned.get(node, now)]
+        return sorted(well or self._alive)
 
     def address_of(self, node: str) -> str:
         """Under which address a machine is known."""
-        known = {one["NodeID"]: str(one["NodeManagerAddress"]) for one in self._ray.nodes()}
-        return known.get(node, "")
+        return str(self._alive[node]["NodeManagerAddress"]) if node in self._alive else ""
 
     def start(self, shard: str, node: str) -> Replica:
         """See `Machines`."""
-        handle = self._actor(ShardHost, node, max_concurrency=_AT_ONCE)
-        self._opening[handle] = handle.open.remote(self._url, shard, self._seal)
-        return Replica(shard=shard, node=node, handle=handle)
+        if node not in self._hosts:
+            self._hosts[node] = self._actor(
+                Host, node, self._url, self._seal, max_concurrency=_AT_ONCE
+            )
+        host = self._hosts[node]
+        self._opening[shard, node] = host.open.remote(shard)
+        return Replica(shard=shard, node=node, handle=host)
 
     def state(self, replica: Replica) -> State:
         """See `Machines`."""
-        handle = replica.handle
-        if handle in self._opening:
-            said = self._now(self._opening[handle])
-            if said == "starting" or isinstance(said, Error):
-                return said
-            del self._opening[handle]
-            return said
-        since, ref = self._pings.get(handle) or (time.monotonic(), handle.ping.remote())
-        said = self._now(ref)
-        if said == "starting":
-            self._pings[handle] = since, ref
-            return "lost" if time.monotonic() - since > _HUNG_S else "ready"
-        self._pings.pop(handle, None)
+        shard, node = replica.shard, replica.node
+        if self._hosts.get(node) is not replica.handle:
+            return "lost"
+        opening = self._opening.get((shard, node))
+        if opening is not None:
+            said = self._now(opening)
+            if said != "starting":
+                del self._opening[shard, node]
+        else:
+            since, ref = self._pings.pop(node, (0.0, None))
+            if ref is None:
+                since, ref = time.monotonic(), self._hosts[node].ping.remote()
+            said = self._now(ref)
+            if said == "starting":
+                self._pings[node] = since, ref
+                waited = time.monotonic() - since
+                gone = waited > _HUNG_S or (waited > _KNOCK_S and not self._opens(node))
+                said = "lost" if gone else "ready"
+        if said == "lost":
+            self._shunned[node] = time.monotonic() + _SHUN_S
+            self._drop(node)
         return said
 
     def end(self, replica: Replica) -> None:
         """See `Machines`."""
-        self._opening.pop(replica.handle, None)
-        self._pings.pop(replica.handle, None)
-        self._ray.kill(replica.handle)
+        if self._hosts.get(replica.node) is replica.handle:
+            self._opening.pop((replica.shard, replica.node), None)
+            self._hosts[replica.node].close.remote(replica.shard)
 
     def show(self, view: View) -> None:
         """See `Machines`."""
         self._ray.get(self._board.put.remote(view))
 
     def close(self) -> None:
-        """Take the board down."""
+        """End all that runs on the machines."""
+        for node in list(self._hosts):
+            self._drop(node)
         self._ray.kill(self._board)
 
-    def _actor(self, kind: type, node: str, **options: Any) -> Any:
+    def _opens(self, node: str) -> bool:
+        """Whether the machine's own Ray process takes a connection; it does under any load."""
+        said = self._alive[node]
+        try:
+            at = (said["NodeManagerAddress"], said["NodeManagerPort"])
+            socket.create_connection(at, timeout=_KNOCK_S).close()
+        except OSError:
+            return False
+        return True
+
+    def _drop(self, node: str) -> None:
+        """End a machine's actor, and begin with another one when it is needed again."""
+        self._ray.kill(self._hosts.pop(node))
+        self._pings.pop(node, None)
+        self._opening = {at: ref for at, ref in self._opening.items() if at[1] != node}
+
+    def _actor(self, kind: type, node: str, *args: Any, **options: Any) -> Any:
         here = self._ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(node, soft=False)
         return (
-            self._ray.remote(kind).options(num_cpus=0, scheduling_strategy=here, **options).remote()
+            self._ray.remote(kind)
+            .options(num_cpus=0, scheduling_strategy=here, **options)
+            .remote(*args)
         )
 
     def _now(self, ref: Any) -> State:
@@ -283,7 +342,7 @@ class RayMachines:
 
 
 class Cluster:
-    """The index that a cluster serves, for those who ask; a `sharded.Calls`."""
+    """The index that a cluster serves, for those who ask."""
 
     def __init__(self, address: str) -> None:
         """Connect.
@@ -324,41 +383,11 @@ class Cluster:
             )
         return Sharded(
             {info.file: info.n for info in view.published.shards},
-            self,
+            _Calls(self._ray, view, next(self._turn), look=self._look),
             n_bits=view.published.n_bits,
             dim=view.published.dim,
             deadline_s=deadline_s,
         )
-
-    def replicas(self, shard: str) -> Sequence[Replica]:
-        """See `sharded.Calls`: each time another one first, so that all have their share."""
-        own = () if self._view is None else self._view.replicas.get(shard, ())
-        first = next(self._turn) % len(own) if own else 0
-        return (*own[first:], *own[:first])
-
-    def sought(self, shard: str) -> Sequence[Replica]:
-        """See `sharded.Calls`."""
-        self._look()
-        return self.replicas(shard)
-
-    def begin(self, replica: Replica, method: str, args: tuple[Any, ...]) -> Future[Any]:
-        """See `sharded.Calls`."""
-        answer: Future[Any] = Future()
-
-        def settle(said: Future[Any]) -> None:
-            error = said.exception()
-            if error is None and isinstance(said.result(), _Refused):
-                error = said.result().error()
-            lost = isinstance(error, self._ray.exceptions.RayError)
-            if lost and not isinstance(error, self._ray.exceptions.RayTaskError):
-                error = ShardLost(replica.shard)
-            if error is None:
-                answer.set_result(said.result())
-            else:
-                answer.set_exception(error)
-
-        replica.handle.ask.remote(method, _packed(args)).future().add_done_callback(settle)
-        return answer
 
     def _look(self) -> View | None:
         """Look at the board; where there is none, nothing is served, and what was known stays."""
@@ -369,3 +398,43 @@ class Cluster:
             return None
         self._view = found or self._view
         return found
+
+
+class _Calls:
+    """How the shards of one view are asked, for one query; a `sharded.Calls`."""
+
+    def __init__(self, ray: Any, view: View, turn: int, *, look: Callable[[], View | None]) -> None:
+        self._ray, self._view, self._turn, self._look = ray, view, turn, look
+
+    def replicas(self, shard: str) -> Sequence[Replica]:
+        """See `sharded.Calls`: for each query another one first, so that all have their share."""
+        own = self._view.replicas.get(shard, ())
+        first = self._turn % len(own) if own else 0
+        return (*own[first:], *own[:first])
+
+    def sought(self, shard: str) -> Sequence[Replica]:
+        """See `sharded.Calls`."""
+        now = self._look()
+        return () if now is None else now.replicas.get(shard, ())
+
+    def begin(self, replica: Replica, method: str, args: tuple[Any, ...]) -> Future[Any]:
+        """See `sharded.Calls`."""
+        answer: Future[Any] = Future()
+
+        def settle(said: Future[Any]) -> None:
+            error = said.exception()
+            if error is None and isinstance(said.result(), _Refused):
+                error = said.result().error()
+            if error is None and isinstance(said.result(), _Gone):
+                error = ShardLost(replica.shard)
+            lost = isinstance(error, self._ray.exceptions.RayError)
+            if lost and not isinstance(error, self._ray.exceptions.RayTaskError):
+                error = ShardLost(replica.shard)
+            if error is None:
+                answer.set_result(said.result())
+            else:
+                answer.set_exception(error)
+
+        ref = replica.handle.ask.remote(replica.shard, method, _packed(args))
+        ref.future().add_done_callback(settle)
+        return answer

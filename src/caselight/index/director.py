@@ -104,11 +104,11 @@ class Director:
         """Look at all machines and do what can be done now."""
         if self._target is None:
             return
+        self._look(self._machines.nodes())
+        # Asked again: who was just found to be lost is not begun with anew.
         nodes = self._machines.nodes()
-        self._look(nodes)
-        wanted = place_shards(
-            [info.file for info in self._target.shards], nodes, replicas=self._replicas
-        )
+        names = [info.file for info in self._target.shards]
+        wanted = place_shards(names, nodes, replicas=self._replicas)
         self._begin(wanted)
         self._settle(wanted)
         self._end_late()

@@ -226,6 +226,10 @@ class Snapshot:
         if not found:
             empty = np.zeros((len(codes), 0), dtype=np.int64)
             return Candidates(rows=empty, distance=empty.astype(np.int32), n_compared=0), ()
+        if len(found) == 1:
+            near_rows, near_distance = found[0]
+            best = Candidates(rows=near_rows, distance=near_distance, n_compared=n_compared)
+            return best, tuple(works)
         rows, distance = (np.concatenate(one, axis=1) for one in zip(*found, strict=True))
         # Stable: parts come in order of row, and so do ties inside a part.
         order = np.argsort(distance, axis=1, kind="stable")[:, :k]
