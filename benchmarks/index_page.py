@@ -1,7 +1,7 @@
 """Write docs/results/index.md from what the benchmarks of index and record kept; measures nothing.
 
-Reads benchmarks/results/index.json, index_cases.json, index_mixed.json, shards.json and record.json, and says
-"not run" where one is missing.
+Reads benchmarks/results/index.json, index_cases.json, index_mixed.json, shards.json and
+record.json, and says "not run" where one is missing.
 """
 
 import json
@@ -258,9 +258,9 @@ def shards_lines(rows: Sequence[Row] | None) -> Iterator[str]:
         return
     local = [row for row in rows if row["part"] == "in process"]
     yield (
-        f"{local[0]['n']:,} clustered codes of {local[0]['n_bits']} bits, one query at a time. In one "
-        "process, cut into shards, beside one snapshot of the same parts (aim: at most 1.3 times). "
-        "Thinner parts cost more in either: their tables save less."
+        f"{local[0]['n']:,} clustered codes of {local[0]['n_bits']} bits, one query at a time. In "
+        "one process, cut into shards, beside a snapshot of the same parts (aim: at most 1.3 "
+        "times). Thinner parts cost more in either: their tables save less."
     )
     yield ""
     yield "| shards | k | snapshot, ms | shards, ms | times | |"
@@ -270,7 +270,8 @@ def shards_lines(rows: Sequence[Row] | None) -> Iterator[str]:
             one, two = (found(local, k=k, shards=n, how=how) for how in ("snapshot", "shards"))
             if one and two:
                 yield (
-                    f"| {n} | {k} | {one['p50_ms']:.2f} | {two['p50_ms']:.2f} | {two['ratio']:.2f} | "
+                    f"| {n} | {k} | {one['p50_ms']:.2f} | {two['p50_ms']:.2f} "
+                    f"| {two['ratio']:.2f} | "
                     f"{verdict(two['ratio'], 1.3, at_most=True)} |"
                 )
     yield ""

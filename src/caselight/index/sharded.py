@@ -107,6 +107,7 @@ class Sharded:
         self._names = tuple(shards)
         self._sizes = tuple(shards.values())
         self._ends = np.cumsum(np.array(self._sizes, dtype=np.int64))
+        self._begins = [0, *self._ends[:-1].tolist()] if shards else []
         self._calls = calls
         self._deadline_s = deadline_s
         self._clock = clock
@@ -162,23 +163,26 @@ class Sharded:
                 code="index.bits_mismatch",
             )
         asked: dict[int, tuple[Any, ...]] = {}
-        for i, (begin, size) in enumerate(zip(self._begins(), self._sizes, strict=True)):
+        for i, (begin, size) in enumerate(zip(self._begins, self._sizes, strict=True)):
             own = None if allowed is None else allowed[begin : begin + size]
             if i not in self._lost and (own is None or own.any()):
                 asked[i] = (codes, k, own)
         answers = self._ask("explain", asked)
         if asked and not answers:
             raise self._none_left()
-        begins, found, works = self._begins(), [], []
+        found, works = [], []
         n_compared = 0
         for i in sorted(answers):
             near, own_works = answers[i]
-            found.append((near.rows + begins[i], near.distance))
+            found.append((near.rows + self._begins[i], near.distance))
             works += own_works
             n_compared += near.n_compared
         if not found:
             empty = np.zeros((len(codes), 0), dtype=np.int64)
             return Candidates(rows=empty, distance=empty.astype(np.int32), n_compared=0), ()
+        if len(found) == 1:
+            only = Candidates(rows=found[0][0], distance=found[0][1], n_compared=n_compared)
+            return only, tuple(works)
         rows, distance = (np.concatenate(one, axis=1) for one in zip(*found, strict=True))
         # Stable: shards come in order of row, and so do ties inside a shard.
         order = np.argsort(distance, axis=1, kind="stable")[:, :k]
@@ -232,9 +236,6 @@ class Sharded:
 
     # Asking -------------------------------------------------------------------------------------
 
-    def _begins(self) -> NDArray[np.int64]:
-        return self._ends - np.array(self._sizes, dtype=np.int64)
-
     def _all(self, method: str, *args: Any) -> list[Any]:
         asked = {i: args for i in range(len(self._names)) if i not in self._lost}
         answers = self._ask(method, asked)
@@ -245,11 +246,12 @@ class Sharded:
     def _of_places(self, method: str, places: Places) -> list[tuple[NDArray[np.int64], Any]]:
         """Which of the places are a shard's, and what it says of them; one pair a shard."""
         owner = np.searchsorted(self._ends, places, side="right")
-        begins = self._begins()
         which = {i: np.flatnonzero(owner == i) for i in np.unique(owner).tolist()}
         if not self._lost.isdisjoint(which):
             raise self._gone()
-        answers = self._ask(method, {i: (places[own] - begins[i],) for i, own in which.items()})
+        answers = self._ask(
+            method, {i: (places[own] - self._begins[i],) for i, own in which.items()}
+        )
         if not self._lost.isdisjoint(which):
             raise self._gone()
         return [(which[i], answer) for i, answer in answers.items()]
