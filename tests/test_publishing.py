@@ -60,6 +60,8 @@ def test_an_index_is_published_and_stands_on_the_record(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("scheme", ["", "memory://"])
 def test_erasing_takes_the_patient_out_of_every_place(tmp_path: Path, scheme: str) -> None:
+    if scheme:
+        pytest.importorskip("fsspec", reason="fsspec is not installed: 'caselight[scale]'")
     home = trained_copy(tmp_path)
     places = [f"{scheme}{tmp_path}/first", f"{scheme}{tmp_path}/second"]
     before = {url: publish(home, url, shard_rows=8).published for url in places}

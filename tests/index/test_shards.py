@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import fsspec
 import numpy as np
 import pytest
 
@@ -26,6 +25,9 @@ from caselight.index.substrings import available
 from caselight.index.writer import IndexWriter
 from tests.index.sealed import MODEL, OTHER_SEAL, SEAL, filled, some
 
+fsspec = pytest.importorskip(
+    "fsspec", reason="fsspec is not installed: pip install 'caselight[scale]'"
+)
 VERIFIER = SEAL.verifier
 
 

@@ -4,11 +4,14 @@ Everything is owned by the process that serves: actors end with it, however it e
 where it is used; the extra `scale` installs it.
 """
 
+import contextlib
 import itertools
 import os
+import signal
 import socket
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -157,21 +160,37 @@ def connect(address: str) -> tuple[Any, str]:
         return ray, own
     quiet = {"log_to_driver": False, "configure_logging": False, "namespace": _NAMESPACE}
     if address == LOCAL:
-        ray.init(
-            LOCAL,
-            _node_ip_address=_LOOPBACK[0],
-            include_dashboard=False,
-            object_store_memory=_STORE_BYTES,
-            **quiet,
-        )
+        with _own_signals():
+            ray.init(
+                LOCAL,
+                _node_ip_address=_LOOPBACK[0],
+                include_dashboard=False,
+                object_store_memory=_STORE_BYTES,
+                **quiet,
+            )
         return ray, str(ray.get_runtime_context().gcs_address)
     try:
         # Ray itself would try for minutes.
         socket.create_connection((host, int(port)), timeout=_REACH_S).close()
-        ray.init(address, **quiet)
+        with _own_signals():
+            ray.init(address, **quiet)
     except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
         raise _unreachable(address, str(error).partition("\n")[0]) from None
     return ray, address
+
+
+@contextlib.contextmanager
+def _own_signals() -> Iterator[None]:
+    """Keep what this process does when it is told to end; Ray would put an exit in its place."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGTERM, before)
 
 
 def _load_ray(*, loopback: bool) -> Any:
