@@ -1,7 +1,7 @@
 """Write docs/results/index.md from what the benchmarks of index and record kept; measures nothing.
 
-Reads benchmarks/results/index.json, index_cases.json, index_mixed.json and record.json, and says
-"not run" where one is missing.
+Reads benchmarks/results/index.json, index_cases.json, index_mixed.json, shards.json and
+record.json, and says "not run" where one is missing.
 """
 
 import json
@@ -24,7 +24,8 @@ HEAD = """\
 # How fast, how safe and how large is the index?
 
 Written by `python benchmarks/index_page.py` from what `make bench-index`, `bench_index_cases.py`,
-`bench_mixed.py`, `bench_float.py` and `bench_record.py` keep under benchmarks/results; do not edit.
+`bench_mixed.py`, `bench_float.py`, `bench_shards.py` and `bench_record.py` keep under
+benchmarks/results; do not edit.
 Two virtual cores that others share; one thread everywhere; all methods of a case take turns in one
 run, and the ratios, not the milliseconds, are what to read. "Clustered" codes: n/50 random centres,
 members with 6.25 % of the bits flipped, and a query is a member with another 6.25 % flipped.
@@ -248,6 +249,69 @@ def mixed_lines(row: Row | None) -> Iterator[str]:
     yield ""
 
 
+def shards_lines(rows: Sequence[Row] | None) -> Iterator[str]:
+    """An index in shards."""
+    yield "## Spread over machines"
+    yield ""
+    if rows is None:
+        yield from ("Not run.", "")
+        return
+    local = [row for row in rows if row["part"] == "in process"]
+    yield (
+        f"{local[0]['n']:,} clustered codes of {local[0]['n_bits']} bits, one query at a time. In "
+        "one process, cut into shards, beside a snapshot of the same parts (aim: at most 1.3 "
+        "times). Thinner parts cost more in either: their tables save less."
+    )
+    yield ""
+    yield "| shards | k | snapshot, ms | shards, ms | times | |"
+    yield "|---|---|---|---|---|---|"
+    for k in (10, 100):
+        for n in (1, 2, 4, 8):
+            one, two = (found(local, k=k, shards=n, how=how) for how in ("snapshot", "shards"))
+            if one and two:
+                yield (
+                    f"| {n} | {k} | {one['p50_ms']:.2f} | {two['p50_ms']:.2f} "
+                    f"| {two['ratio']:.2f} | "
+                    f"{verdict(two['ratio'], 1.3, at_most=True)} |"
+                )
+    yield ""
+    yield (
+        "Through Ray: four machines, which here are processes that share the two cores, so that "
+        "this is what Ray costs and not what four machines gain."
+    )
+    yield ""
+    yield "| asked | shards | p50 ms | p99 ms | one machine, p50 ms |"
+    yield "|---|---|---|---|---|"
+    for row in rows:
+        if row["part"] == "ray":
+            yield (
+                f"| {row['what']} | {row['shards']} | {row['p50_ms']:.1f} | {row['p99_ms']:.1f} "
+                f"| {row['one_machine_p50_ms']:.1f} |"
+            )
+    yield ""
+    yield (
+        "One of the four killed while two threads ask without a pause (deadline 2 s, of which a "
+        "search may take half), then another one added. Every answer is held against NumPy over "
+        "the shards that it says have answered."
+    )
+    yield ""
+    yield (
+        "| replicas | complete | incomplete, and said so | wrong | longest, s | all back after, s "
+        "| shards on the new one after, s | incomplete meanwhile |"
+    )
+    yield "|---|---|---|---|---|---|---|---|"
+    for row in rows:
+        if row["part"] == "killed":
+            yield (
+                f"| {row['replicas']} | {row['complete']} | {row['incomplete']} | {row['wrong']} | "
+                f"{row['longest_s']:.2f} | {row['restored_s']:.1f} | {row['moved_s']:.1f} | "
+                f"{row['incomplete_while_moving']} |"
+            )
+    yield ""
+    yield f"Machine: {rows[0]['machine']['processor']}; commit {rows[0]['commit']}."
+    yield ""
+
+
 def record_lines(row: Row | None) -> Iterator[str]:
     """The record."""
     yield "## The record"
@@ -308,6 +372,7 @@ def main() -> None:
         *learned_lines(read("index_learned.json")),
         *mixed_lines(read("index_mixed.json")),
         *float_lines(read("float.json") or []),
+        *shards_lines(read("shards.json")),
         *record_lines(read("record.json")),
         *tables(rows),
         *where(rows),

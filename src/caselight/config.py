@@ -325,6 +325,12 @@ class SearchSettings(_Settings):
     """How far the studies of `--like` pull, beside 1 for the query itself."""
     unlike_weight: float = Field(0.15, ge=0.0, le=10.0)
     """How far the studies of `--unlike` push away."""
+    ray: str | None = None
+    """Ask the cluster that `index serve` runs at this address, `HOST:PORT`; none given: this
+    machine alone."""
+    deadline_s: float = Field(2.0, gt=0.0)
+    """Seconds that the shards of a cluster have for a query; what did not answer by then is said to
+    be missing."""
 
 
 class EvaluateSettings(_Settings):

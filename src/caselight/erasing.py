@@ -33,6 +33,7 @@ from caselight.data.tombstones import (
 from caselight.errors import AuditError, EraseError, IndexMismatch
 from caselight.index.dropping import drop_studies
 from caselight.index.manifest import read_manifest
+from caselight.publishing import publish_again
 from caselight.recording import Recorder
 from caselight.types import ErasureReceipt, ModelTrace, Swept
 
@@ -309,6 +310,8 @@ def _sweep(store: Store, recorder: Recorder, *, before: str, after: str) -> Swep
     )
     sweep_staged(store.home)
     store.vacuum()
+    # Last: a place that cannot be reached keeps the erasure unfinished, and nothing else.
+    publish_again(store.home, recorder=recorder)
     return swept
 
 

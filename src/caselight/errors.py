@@ -100,6 +100,21 @@ class IndexMismatch(Error):
     )
 
 
+class ClusterError(Error):
+    """An index on several machines, or its published files, that cannot be used."""
+
+    code = "cluster.not_reachable"
+    codes = (
+        "cluster.not_reachable",
+        "cluster.not_served",
+        "cluster.other_index",
+        "cluster.shards_lost",
+        "cluster.bad_place",
+        "cluster.not_ours",
+        "cluster.damaged",
+    )
+
+
 class QueryRefused(Error):
     """A query that cannot be asked."""
 

@@ -6,7 +6,7 @@ and near-duplicates of its picture are left out, and each patient has one hit.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +20,17 @@ from caselight.engine import Engine
 from caselight.errors import IndexMismatch, QueryRefused
 from caselight.gallery import Gallery
 from caselight.index.composed import code_parts
-from caselight.index.manifest import IMAGE
+from caselight.index.manifest import IMAGE, IndexManifest
 from caselight.index.parts import CodePart, Found, Part, search_parts
+from caselight.index.sharded import Sharded, ShardsMissing
 from caselight.index.snapshot import PartWork
 from caselight.models.dual_encoder import DualEncoder, Modality
-from caselight.types import Cost, Hit, Pixels, Query, SearchResult, Study
+from caselight.types import BoolArray, Cost, Hit, Missing, Pixels, Query, SearchResult, Study
+
+Spread = Callable[[IndexManifest], Sharded]
+"""Gives the index of that manifest where it is spread over machines, or refuses."""
+_Answer = tuple[list[Found], int, Sequence[Study], tuple[Hit, ...]]
+"""What was found, how many items were compared, and the study and the hit of each."""
 
 
 def search(
@@ -34,6 +40,7 @@ def search(
     *,
     config: Config,
     clock: Callable[[], float],
+    spread: Spread | None = None,
 ) -> SearchResult:
     """Answer one query; the answer, or that there is none, is on the record first.
 
@@ -43,16 +50,18 @@ def search(
         query: what is asked.
         config: the shortlist, how parts of a query are weighed, and what is a near-duplicate.
         clock: seconds, for the cost.
+        spread: who has the codes and embeddings of the index; None is this machine.
 
     Raises:
         AuditError: when the record cannot be written.
+        ClusterError: when another index is served, or no shard answers.
         QueryRefused: for an empty query, a bad k, an unknown filter or study, things that do not go
             together, or an empty gallery.
         DataError: for a picture that cannot be read exactly.
         IndexMismatch: for an index that is missing, stale, changed, or of another model.
     """
     with engine.recorder.refusals("search"):
-        return _answer(engine, model, query, config=config, clock=clock)
+        return _answer(engine, model, query, config=config, clock=clock, spread=spread)
 
 
 def _answer(
@@ -62,12 +71,16 @@ def _answer(
     *,
     config: Config,
     clock: Callable[[], float],
+    spread: Spread | None,
 ) -> SearchResult:
     check_query(query)
     query = _resolved(query, config.search)
     _warm(engine, query)
     start = clock()
     gallery = _gallery(engine, model, config)
+    shards = None if spread is None else spread(gallery.index.manifest)
+    if shards is not None:
+        gallery = replace(gallery, index=replace(gallery.index, items=shards))
     pixels = [] if query.image is None else read_query_pictures(query.image, config.ingest)
     named = gallery.named((*query.like, *query.unlike))
     allowed = gallery.allowed(query)
@@ -92,25 +105,33 @@ def _answer(
     if query.by != "words":
         asked = _encode(engine, model, query, pixels, gallery.index.items.n_bits)
     parts = _parts(gallery, query, asked, named, config.search)
-    found: list[Found] = []
-    n_compared = 0
-    if allowed.any():
-        found, n_compared = search_parts(
-            gallery.index,
-            parts,
-            allowed=allowed,
-            groups=gallery.groups(query),
-            k=query.k,
-            shortlist=config.search.shortlist,
+
+    def find(allowed: BoolArray) -> _Answer:
+        found: list[Found] = []
+        n_compared = 0
+        if allowed.any():
+            found, n_compared = search_parts(
+                gallery.index,
+                parts,
+                allowed=allowed,
+                groups=gallery.groups(query),
+                k=query.k,
+                shortlist=config.search.shortlist,
+            )
+        studies = gallery.studies([one.row for one in found])
+        hits = tuple(
+            _hit(engine, model, gallery, query, one, study, asked, rank=rank)
+            for rank, (one, study) in enumerate(zip(found, studies, strict=True), start=1)
         )
+        return found, n_compared, studies, hits
+
+    found, n_compared, studies, hits = _found(find, allowed, shards)
     if len(found) < query.k:
         notes.append(_fewer(query, len(found)))
+    missing = None if shards is None else shards.missing
+    if missing is not None:
+        notes.append(_incomplete(missing, config.search.deadline_s))
     liked = engine.store.find(named.values())
-    studies = gallery.studies([one.row for one in found])
-    hits = tuple(
-        _hit(engine, model, gallery, query, one, study, asked, rank=rank)
-        for rank, (one, study) in enumerate(zip(found, studies, strict=True), start=1)
-    )
     latency_ms = round(1000 * (clock() - start), 3)
     index = gallery.index.manifest.digest
     record = engine.recorder.answered(
@@ -124,6 +145,7 @@ def _answer(
             "compared": n_compared,
             "latency_us": round(1000 * latency_ms),
             "notes": len(notes),
+            **({} if missing is None else {"missing": asdict(missing)}),
         },
     )
     return SearchResult(
@@ -134,6 +156,7 @@ def _answer(
         cost=Cost(latency_ms=latency_ms, n_compared=n_compared),
         record=record,
         query=query,
+        missing=missing,
     )
 
 
@@ -290,6 +313,27 @@ def _parts(
     if query.by != "codes":
         parts.append(gallery.by_words(query.text or ""))
     return parts
+
+
+def _found(
+    find: Callable[[BoolArray], _Answer], allowed: BoolArray, shards: Sharded | None
+) -> _Answer:
+    """Find hits; when a shard is lost on the way, those of the shards that are left."""
+    while True:
+        try:
+            return find(allowed)
+        except ShardsMissing:
+            left = allowed if shards is None else allowed & shards.present()
+            if not left.any() or left.sum() == allowed.sum():
+                raise
+            allowed = left
+
+
+def _incomplete(missing: Missing, deadline_s: float) -> str:
+    return (
+        f"{missing.shards} of {missing.of_shards} shards ({missing.items} of {missing.of_items} "
+        f"items) did not answer in {deadline_s:g} s: this answer is not complete"
+    )
 
 
 def _fewer(query: Query, n_found: int) -> str:

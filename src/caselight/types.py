@@ -226,6 +226,16 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Missing:
+    """What of an index on several machines did not answer."""
+
+    shards: int
+    of_shards: int
+    items: int
+    of_items: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SearchResult:
     """A ranked answer and what made it."""
 
@@ -240,6 +250,8 @@ class SearchResult:
     """Position of the answer in the home's log."""
     query: Query
     """The query as it was answered; ask it again with more in `like` or `unlike` to go on."""
+    missing: Missing | None = None
+    """None: all of the index answered. Else the answer is that of the rest alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

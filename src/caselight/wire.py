@@ -9,8 +9,9 @@ from caselight.types import ErasureReceipt, IngestReceipt, Query, SearchResult, 
 
 VERSION = 1
 """Of a receipt, of a check of a dataset, and of what the doctor found."""
-RESULT_VERSION = 3
-"""Of an answer; 2 added `parts` and `query`, and `hamming` may be null; 3 added `record`."""
+RESULT_VERSION = 4
+"""Of an answer; 2 added `parts` and `query`, and `hamming` may be null; 3 added `record`;
+4 added `missing`."""
 
 ERASURE_VERSION = 1
 """Of the receipt of an erasure."""
@@ -80,6 +81,7 @@ def result_json(result: SearchResult) -> dict[str, Any]:
         "model": result.model,
         "index": result.index,
         "notes": list(result.notes),
+        "missing": None if result.missing is None else asdict(result.missing),
         "cost": {"latency_ms": result.cost.latency_ms, "n_compared": result.cost.n_compared},
         "record": result.record,
         "query": query_json(result.query),

@@ -31,6 +31,8 @@ COMMANDS = (
     ("index", "build"),
     ("index", "compact"),
     ("index", "explain"),
+    ("index", "publish"),
+    ("index", "serve"),
     ("index", "verify"),
     ("ingest",),
     ("search",),

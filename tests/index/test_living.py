@@ -262,7 +262,7 @@ def test_nothing_of_a_snapshot_can_be_written(tmp_path: Path) -> None:
             names = {name for name in dir(snapshot) if not name.startswith("_")}
             assert names == {
                 *("parts", "n_bits", "dim", "row", "column", "search", "take", "vectors"),
-                *("leaves", "digest", "explain"),
+                *("leaves", "digest", "explain", "items"),
             }
             for part in snapshot.parts:
                 for array in part.segment.arrays.values():

@@ -31,6 +31,8 @@ EVENTS = (
     "models.compared",
     "index.built",
     "index.compacted",
+    "index.published",
+    "index.withdrawn",
     "search.answered",
     "search.explained",
     "embeddings.made",

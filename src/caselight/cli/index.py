@@ -1,10 +1,15 @@
-"""caselight index: codes of every image and report, built, verified, compacted, explained."""
+"""caselight index: codes of every image and report, built, kept, explained, and spread."""
 
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.table import Table
 
 from caselight.cli.common import (
     AsJson,
@@ -12,6 +17,7 @@ from caselight.cli.common import (
     Filters,
     Home,
     Overrides,
+    err,
     out,
     print_json,
     progress,
@@ -20,11 +26,22 @@ from caselight.cli.common import (
 from caselight.cli.search import Hits, Like, Picture, Target, Words
 from caselight.config import read_config
 from caselight.data.filters import parse_filters
+from caselight.errors import UsageError
 from caselight.types import Query
 
 if TYPE_CHECKING:
     from caselight.checking import StudyScan
+    from caselight.serving import ServeState
 
+Files = Annotated[
+    str | None,
+    typer.Option(
+        "--files", metavar="PLACE", help="Folder, or URL that fsspec reaches; HOME/shards else."
+    ),
+]
+ShardRows = Annotated[
+    int | None, typer.Option("--shard-rows", min=1, help="Rows of the index in a shard.")
+]
 _SHOWN = 20
 """Suspicions that are printed."""
 
@@ -225,3 +242,103 @@ def explain(
                 markup=False,
                 soft_wrap=True,
             )
+
+
+@app.command()
+def publish(
+    home: Home,
+    files: Files = None,
+    shard_rows: ShardRows = None,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Believe nothing that lies there: write all of it.")
+    ] = False,
+    withdraw: Annotated[
+        bool, typer.Option("--withdraw", help="Remove what was published, and forget the place.")
+    ] = False,
+) -> None:
+    """Publish the index as signed shards, which any machine can open by itself.
+
+    What has not changed is not written again, and what the index has no more is removed. Erasing a
+    patient publishes anew in every place.
+    """
+    from caselight.home import Home as OpenHome
+
+    if withdraw and (anew or shard_rows is not None):
+        raise UsageError("--withdraw writes nothing; give it alone, or with --files")
+    with OpenHome(home, actor=user()) as place:
+        if withdraw:
+            out.print(f"withdrawn: {place.withdraw_index(files)} files removed")
+            return
+        done = place.publish_index(files, shard_rows=shard_rows, fresh=anew)
+    out.print(
+        f"published {len(done.published)} items in {len(done.published.shards)} shards, "
+        f"{done.n_written} written and {done.n_removed} files removed; index "
+        f"{done.published.digest[:16]}",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+@app.command()
+def serve(
+    home: Home,
+    ray: Annotated[
+        str,
+        typer.Option("--ray", metavar="HOST:PORT", help="Ray cluster; local is this machine."),
+    ] = "local",
+    files: Files = None,
+    shard_rows: ShardRows = None,
+    replicas: Annotated[
+        int, typer.Option("--replicas", min=1, help="Machines that have each shard.")
+    ] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Publish the index and serve its shards by the machines of a Ray cluster, until Ctrl-C.
+
+    Lost shards are started again from their files, new machines take their share, and changes of
+    the index are taken over while it answers.
+    """
+    from caselight.home import Home as OpenHome
+
+    def tell(state: "ServeState") -> None:
+        if as_json:
+            print_json(asdict(state))
+        else:
+            _print_served(state)
+
+    with _until_told() as ended, OpenHome(home, actor=user()) as place:
+        place.serve_index(
+            ray, place=files, replicas=replicas, shard_rows=shard_rows, tell=tell, ended=ended.wait
+        )
+    err.print("ended: nothing is served any more")
+
+
+@contextlib.contextmanager
+def _until_told() -> Iterator[threading.Event]:
+    """An event that Ctrl-C sets, and the end of the service that runs this."""
+    ended = threading.Event()
+    kinds = (signal.SIGINT, signal.SIGTERM)
+    before = {kind: signal.signal(kind, lambda *_: ended.set()) for kind in kinds}
+    try:
+        yield ended
+    finally:
+        for kind, handler in before.items():
+            signal.signal(kind, handler)
+
+
+def _print_served(state: "ServeState") -> None:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("machine", "address", "shards", "items"):
+        table.add_column(name, justify="right" if name in ("shards", "items") else "left")
+    for node in state.nodes:
+        table.add_row(node.node[:16], node.address, str(node.shards), str(node.items))
+    out.print(table)
+    what = "nothing answers yet" if state.index is None else f"index {state.index[:16]} answers"
+    out.print(
+        f"{what} at {state.address}: {state.items} items in {state.shards} shards, each on "
+        f"{state.replicas} machines; {state.lost} shards lost, {state.moving} opening",
+        markup=False,
+        soft_wrap=True,
+    )
+    for note in state.notes:
+        err.print(f"note: {note}", markup=False)

@@ -62,6 +62,10 @@ ImageWeight = Annotated[
 Group = Annotated[
     Literal["patient", "study", "image"], typer.Option(help="At most one hit for each.")
 ]
+Ray = Annotated[
+    str | None,
+    typer.Option("--ray", metavar="HOST:PORT", help="Ask this cluster; else search.ray."),
+]
 KeepOwn = Annotated[
     bool,
     typer.Option(
@@ -87,6 +91,7 @@ def search(
     patient: Patient = None,
     group: Group = "patient",
     keep_own: KeepOwn = False,
+    ray: Ray = None,
     config: ConfigFile = None,
     set_: Overrides = None,
     as_json: AsJson = False,
@@ -96,6 +101,9 @@ def search(
     from caselight.home import Home as OpenHome
 
     settings = read_config(config, set_ or ())
+    if ray is not None:
+        asked = settings.search.model_copy(update={"ray": ray})
+        settings = settings.model_copy(update={"search": asked})
     query = Query(
         text=text,
         image=image,
@@ -118,7 +126,11 @@ def search(
         return
     _show(result)
     if result.hits:
-        said = [*_option("--config", config), *(w for one in set_ or () for w in ("--set", one))]
+        said = [
+            *_option("--ray", ray),
+            *_option("--config", config),
+            *(w for one in set_ or () for w in ("--set", one)),
+        ]
         more = go_on(result, home, [*_option("--model", model), *said])
         out.print(f"more like the first: {more}", style="dim", markup=False, soft_wrap=True)
 

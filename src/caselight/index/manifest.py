@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from caselight.errors import Error, IndexMismatch
 from caselight.index.journal import Frame, Opens, Seal, read_journal
+from caselight.index.reading import Readable
 from caselight.index.segments import Items, SegmentInfo, damaged, open_segment
 from caselight.index.snapshot import Part, Snapshot, in_memory
 
@@ -88,7 +89,7 @@ class OpenIndex:
     """An index that was opened to be read, and checked."""
 
     manifest: IndexManifest
-    items: Snapshot
+    items: Readable
     rows: Rows
 
 

@@ -231,6 +231,10 @@ class Snapshot:
         if not found:
             empty = np.zeros((len(codes), 0), dtype=np.int64)
             return Candidates(rows=empty, distance=empty.astype(np.int32), n_compared=0), ()
+        if len(found) == 1:
+            near_rows, near_distance = found[0]
+            best = Candidates(rows=near_rows, distance=near_distance, n_compared=n_compared)
+            return best, tuple(works)
         rows, distance = (np.concatenate(one, axis=1) for one in zip(*found, strict=True))
         # Stable: parts come in order of row, and so do ties inside a part.
         order = np.argsort(distance, axis=1, kind="stable")[:, :k]
@@ -263,6 +267,14 @@ class Snapshot:
             out[which] = unit_vectors(part.items(own).embeddings)
         return out
 
+    def items(self, places: Places) -> Items:
+        """Items by their places in rising order.
+
+        Raises:
+            IndexMismatch: `index.digest_mismatch` for one that was changed on disk.
+        """
+        return joined([part.items(own) for part, _, own in self._by_part(places)])
+
     def leaves(self) -> NDArray[np.uint8]:
         """Digests of all items as they were written, u8[N, 32], in order of row."""
         parts = [
@@ -275,9 +287,7 @@ class Snapshot:
 
     def digest(self, model: str) -> str:
         """SHA-256 over all items and the model they are of, whatever parts they lie in."""
-        digest = hashlib.sha256(f"caselight-index:{model}:{self.n_bits}:{self.dim};".encode())
-        digest.update(self.leaves().tobytes())
-        return digest.hexdigest()
+        return digest_of(self.leaves(), model=model, n_bits=self.n_bits, dim=self.dim)
 
     @cached_property
     def _ends(self) -> NDArray[np.int64]:
@@ -291,6 +301,13 @@ class Snapshot:
             (self.parts[i], which := np.flatnonzero(owner == i), places[which] - begins[i])
             for i in np.unique(owner).tolist()
         ]
+
+
+def digest_of(listed: NDArray[np.uint8], *, model: str, n_bits: int, dim: int) -> str:
+    """SHA-256 over the digests of all items, u8[N, 32], and the model they are of."""
+    digest = hashlib.sha256(f"caselight-index:{model}:{n_bits}:{dim};".encode())
+    digest.update(listed.tobytes())
+    return digest.hexdigest()
 
 
 def in_memory(items: Items) -> Part:

@@ -1,0 +1,459 @@
+"""All that speaks to Ray: an actor a machine with its shards, the board that says where they are.
+
+Everything is owned by the process that serves: actors end with it, however it ends. Ray is imported
+where it is used; the extra `scale` installs it.
+"""
+
+import contextlib
+import itertools
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from caselight.errors import ClusterError, Error, UsageError, families
+from caselight.index.director import Replica, State, View
+from caselight.index.journal import Opens
+from caselight.index.manifest import IndexManifest
+from caselight.index.places import open_place
+from caselight.index.sharded import Sharded, ShardLost
+from caselight.index.shards import Shard, open_shard, read_published
+
+LOCAL = "local"
+"""The address of a Ray that is started here, for this machine alone."""
+_NAMESPACE = "caselight-index"
+_BOARD = "board"
+_AT_ONCE = 8
+"""Questions that a machine answers side by side."""
+_REACH_S = 3.0
+_LOOK_S = 1.0
+_KNOCK_S = 1.0
+"""Seconds that an actor may be silent until its machine is looked at."""
+_HUNG_S = 30.0
+"""Seconds after which a silent actor is given up, though its machine lives."""
+_SHUN_S = 20.0
+"""Seconds that a machine is left out after its actor was lost."""
+_STORE_BYTES = 100_000_000
+"""Of a Ray that is started here: answers are small."""
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+# What runs on the machines ---------------------------------------------------------------------
+
+
+class Host:
+    """The shards of one machine: an actor."""
+
+    def __init__(self, url: str, seal: Opens) -> None:
+        self._place, self._seal = open_place(url), seal
+        self._shards: dict[str, Shard] = {}
+
+    def open(self, name: str) -> Any:
+        """Open a shard from its files; None, or why that is refused."""
+        try:
+            published = read_published(self._place, seal=self._seal)
+            self._shards[name] = open_shard(self._place, published, name)
+        except Error as error:
+            return _Refused(error)
+        return None
+
+    def close(self, name: str) -> None:
+        """Let go of a shard."""
+        self._shards.pop(name, None)
+
+    def ask(self, name: str, method: str, args: Sequence[Any]) -> Any:
+        """What a shard answers, or why it refuses."""
+        shard = self._shards.get(name)
+        if shard is None:
+            return _Gone()
+        try:
+            return shard.answer(method, _unpacked(args))
+        except Error as error:
+            return _Refused(error)
+
+    def ping(self) -> None:
+        """Say that it lives."""
+
+
+class Board:
+    """Where those who ask look up who has what: an actor with a name."""
+
+    def __init__(self) -> None:
+        self._view: View | None = None
+
+    def put(self, view: View) -> None:
+        """Show another view."""
+        self._view = view
+
+    def view(self) -> View | None:
+        """The view; None before all shards are open for the first time."""
+        return self._view
+
+
+class _Refused:
+    """One of our errors on its way from another machine, where Ray would wrap it."""
+
+    def __init__(self, error: Error) -> None:
+        self._code, self._message = error.code, str(error)
+
+    def error(self) -> Error:
+        """The error again."""
+        family = next(one for one in families() if self._code in one.codes)
+        return family(self._message, code=self._code)
+
+
+class _Gone:
+    """The machine does not have that shard any more."""
+
+
+class _Bits:
+    """A mask in an eighth of its bytes."""
+
+    def __init__(self, mask: Any) -> None:
+        self._packed, self._n = np.packbits(mask), len(mask)
+
+    def mask(self) -> Any:
+        return np.unpackbits(self._packed, count=self._n).view(np.bool_)
+
+
+def _packed(args: Sequence[Any]) -> list[Any]:
+    masks = [isinstance(one, np.ndarray) and one.dtype == np.bool_ for one in args]
+    return [_Bits(one) if mask else one for one, mask in zip(args, masks, strict=True)]
+
+
+def _unpacked(args: Sequence[Any]) -> list[Any]:
+    return [one.mask() if isinstance(one, _Bits) else one for one in args]
+
+
+# Connecting ------------------------------------------------------------------------------------
+
+
+def connect(address: str) -> tuple[Any, str]:
+    """Connect this process to a Ray cluster; it stays so until it ends, or `ray.shutdown()`.
+
+    Args:
+        address: `HOST:PORT` of a cluster of which this machine is a node, or `LOCAL`.
+
+    Returns:
+        The module, and the cluster's address.
+
+    Raises:
+        ClusterError: `cluster.not_reachable`.
+        UsageError: `usage.missing_extra` without Ray.
+    """
+    host, colon, port = address.rpartition(":")
+    host = host.strip("[]")
+    if address != LOCAL and not (host and colon and port.isdigit()):
+        raise _unreachable(address, "it is no HOST:PORT")
+    ray = _load_ray(loopback=address == LOCAL or host in _LOOPBACK)
+    if ray.is_initialized():
+        own = str(ray.get_runtime_context().gcs_address)
+        if address not in (LOCAL, own):
+            raise _unreachable(address, f"this process is connected to {own}")
+        return ray, own
+    quiet = {"log_to_driver": False, "configure_logging": False, "namespace": _NAMESPACE}
+    if address == LOCAL:
+        with _own_signals():
+            ray.init(
+                LOCAL,
+                _node_ip_address=_LOOPBACK[0],
+                include_dashboard=False,
+                object_store_memory=_STORE_BYTES,
+                **quiet,
+            )
+        return ray, str(ray.get_runtime_context().gcs_address)
+    try:
+        # Ray itself would try for minutes.
+        socket.create_connection((host, int(port)), timeout=_REACH_S).close()
+        with _own_signals():
+            ray.init(address, **quiet)
+    except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
+        raise _unreachable(address, str(error).partition("\n")[0]) from None
+    return ray, address
+
+
+@contextlib.contextmanager
+def _own_signals() -> Iterator[None]:
+    """Keep what this process does when it is told to end; Ray would put an exit in its place."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGTERM, before)
+
+
+def _load_ray(*, loopback: bool) -> Any:
+    # Ray reads these when it is imported: nothing is reported to anyone, and what is at home on
+    # this machine is not looked for under the name that other machines would call it by.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if loopback:
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+        if (Path.home() / ".ray" / "auth_token").is_file():
+            os.environ.setdefault("RAY_AUTH_MODE", "token")
+    try:
+        import ray
+    except ImportError:
+        raise UsageError(
+            "an index on several machines needs the package ray, which is not there; install it "
+            'with pip install "caselight[scale]"',
+            code="usage.missing_extra",
+        ) from None
+    return ray
+
+
+def _unreachable(address: str, why: str) -> ClusterError:
+    return ClusterError(
+        f"no Ray cluster answers at {address} ({why}); start one with `ray start`, or name the "
+        "address that `caselight index serve` prints, on a machine that is a node of it",
+        code="cluster.not_reachable",
+    )
+
+
+# Serving ---------------------------------------------------------------------------------------
+
+
+class RayMachines:
+    """Nodes of a Ray cluster, for the director."""
+
+    def __init__(self, ray: Any, *, url: str, seal: Opens, address: str) -> None:
+        """Take the cluster for one index.
+
+        Args:
+            ray: the connected module.
+            url: where the published files lie, as every node reaches them.
+            seal: whose signature they must have.
+            address: of the cluster.
+
+        Raises:
+            ClusterError: `cluster.other_index` where another index is served already.
+        """
+        self._ray, self._url, self._seal = ray, url, seal
+        here = ray.get_runtime_context().get_node_id()
+        try:
+            self._board = self._actor(Board, here, name=_BOARD, namespace=_NAMESPACE)
+            ray.get(self._board.view.remote())
+        except ValueError:
+            raise ClusterError(
+                f"another `caselight index serve` runs at {address}; end it first",
+                code="cluster.other_index",
+            ) from None
+        self._alive: dict[str, Any] = {}
+        self._shunned: dict[str, float] = {}
+        self._hosts: dict[str, Any] = {}
+        """Machine to its actor."""
+        self._pings: dict[str, tuple[float, Any]] = {}
+        self._opening: dict[tuple[str, str], Any] = {}
+
+    def nodes(self) -> Sequence[str]:
+        """See `Machines`: without those whose actor was lost just now, unless all were.
+
+        Ray takes a quarter of a minute to find that a machine is dead.
+        """
+        self._alive = {one["NodeID"]: one for one in self._ray.nodes() if one["Alive"]}
+        for node in self._hosts.keys() - self._alive.keys():
+            self._drop(node)
+        now = time.monotonic()
+        well = [node for node in self._alive if now >= self._shunned.get(node, now)]
+        return sorted(well or self._alive)
+
+    def address_of(self, node: str) -> str:
+        """Under which address a machine is known."""
+        return str(self._alive[node]["NodeManagerAddress"]) if node in self._alive else ""
+
+    def start(self, shard: str, node: str) -> Replica:
+        """See `Machines`."""
+        if node not in self._hosts:
+            self._hosts[node] = self._actor(
+                Host, node, self._url, self._seal, max_concurrency=_AT_ONCE
+            )
+        host = self._hosts[node]
+        self._opening[shard, node] = host.open.remote(shard)
+        return Replica(shard=shard, node=node, handle=host)
+
+    def state(self, replica: Replica) -> State:
+        """See `Machines`."""
+        shard, node = replica.shard, replica.node
+        if self._hosts.get(node) is not replica.handle:
+            return "lost"
+        opening = self._opening.get((shard, node))
+        if opening is not None:
+            said = self._now(opening)
+            if said != "starting":
+                del self._opening[shard, node]
+        else:
+            since, ref = self._pings.pop(node, (0.0, None))
+            if ref is None:
+                since, ref = time.monotonic(), self._hosts[node].ping.remote()
+            said = self._now(ref)
+            if said == "starting":
+                self._pings[node] = since, ref
+                waited = time.monotonic() - since
+                gone = waited > _HUNG_S or (waited > _KNOCK_S and not self._opens(node))
+                said = "lost" if gone else "ready"
+        if said == "lost":
+            self._shunned[node] = time.monotonic() + _SHUN_S
+            self._drop(node)
+        return said
+
+    def end(self, replica: Replica) -> None:
+        """See `Machines`."""
+        if self._hosts.get(replica.node) is replica.handle:
+            self._opening.pop((replica.shard, replica.node), None)
+            self._hosts[replica.node].close.remote(replica.shard)
+
+    def show(self, view: View) -> None:
+        """See `Machines`."""
+        self._ray.get(self._board.put.remote(view))
+
+    def close(self) -> None:
+        """End all that runs on the machines."""
+        for node in list(self._hosts):
+            self._drop(node)
+        self._ray.kill(self._board)
+
+    def _opens(self, node: str) -> bool:
+        """Whether the machine's own Ray process takes a connection; it does under any load."""
+        said = self._alive[node]
+        try:
+            at = (said["NodeManagerAddress"], said["NodeManagerPort"])
+            socket.create_connection(at, timeout=_KNOCK_S).close()
+        except OSError:
+            return False
+        return True
+
+    def _drop(self, node: str) -> None:
+        """End a machine's actor, and begin with another one when it is needed again."""
+        self._ray.kill(self._hosts.pop(node))
+        self._pings.pop(node, None)
+        self._opening = {at: ref for at, ref in self._opening.items() if at[1] != node}
+
+    def _actor(self, kind: type, node: str, *args: Any, **options: Any) -> Any:
+        here = self._ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(node, soft=False)
+        return (
+            self._ray.remote(kind)
+            .options(num_cpus=0, scheduling_strategy=here, **options)
+            .remote(*args)
+        )
+
+    def _now(self, ref: Any) -> State:
+        done, _ = self._ray.wait([ref], timeout=0)
+        if not done:
+            return "starting"
+        try:
+            said = self._ray.get(ref)
+        except self._ray.exceptions.RayError:
+            return "lost"
+        return said.error() if isinstance(said, _Refused) else "ready"
+
+
+# Asking ----------------------------------------------------------------------------------------
+
+
+class Cluster:
+    """The index that a cluster serves, for those who ask."""
+
+    def __init__(self, address: str) -> None:
+        """Connect.
+
+        Raises:
+            ClusterError: `cluster.not_reachable`.
+            UsageError: `usage.missing_extra` without Ray.
+        """
+        self._ray, self.address = connect(address)
+        self._view: View | None = None
+        self._turn = itertools.count()
+
+    def index(self, manifest: IndexManifest, *, deadline_s: float | None) -> Sharded:
+        """The index for one query, if it is this one.
+
+        Args:
+            manifest: of the index that is to be asked.
+            deadline_s: seconds that its shards have.
+
+        Raises:
+            ClusterError: `cluster.not_served`, or `cluster.other_index`.
+        """
+        view = self._view
+        if view is None or view.published.digest != manifest.digest:
+            view = self._look()
+        if view is None:
+            raise ClusterError(
+                f"no index is served at {self.address} now; run `caselight index serve`, or search "
+                "without --ray",
+                code="cluster.not_served",
+            )
+        if view.published.digest != manifest.digest:
+            raise ClusterError(
+                f"the cluster at {self.address} serves index {view.published.digest[:16]} of model "
+                f"{view.published.model[:16]} and the home has {manifest.digest[:16]} of "
+                f"{manifest.model[:16]}; wait until `caselight index serve` has taken it over",
+                code="cluster.other_index",
+            )
+        return Sharded(
+            {info.file: info.n for info in view.published.shards},
+            _Calls(self._ray, view, next(self._turn), look=self._look),
+            n_bits=view.published.n_bits,
+            dim=view.published.dim,
+            deadline_s=deadline_s,
+        )
+
+    def _look(self) -> View | None:
+        """Look at the board; where there is none, nothing is served, and what was known stays."""
+        try:
+            board = self._ray.get_actor(_BOARD, namespace=_NAMESPACE)
+            found: View | None = self._ray.get(board.view.remote(), timeout=_LOOK_S)
+        except (ValueError, self._ray.exceptions.RayError):
+            return None
+        self._view = found or self._view
+        return found
+
+
+class _Calls:
+    """How the shards of one view are asked, for one query; a `sharded.Calls`."""
+
+    def __init__(self, ray: Any, view: View, turn: int, *, look: Callable[[], View | None]) -> None:
+        self._ray, self._view, self._turn, self._look = ray, view, turn, look
+
+    def replicas(self, shard: str) -> Sequence[Replica]:
+        """See `sharded.Calls`: for each query another one first, so that all have their share."""
+        own = self._view.replicas.get(shard, ())
+        first = self._turn % len(own) if own else 0
+        return (*own[first:], *own[:first])
+
+    def sought(self, shard: str) -> Sequence[Replica]:
+        """See `sharded.Calls`."""
+        now = self._look()
+        return () if now is None else now.replicas.get(shard, ())
+
+    def begin(self, replica: Replica, method: str, args: tuple[Any, ...]) -> Future[Any]:
+        """See `sharded.Calls`."""
+        answer: Future[Any] = Future()
+
+        def settle(said: Future[Any]) -> None:
+            error = said.exception()
+            if error is None and isinstance(said.result(), _Refused):
+                error = said.result().error()
+            if error is None and isinstance(said.result(), _Gone):
+                error = ShardLost(replica.shard)
+            lost = isinstance(error, self._ray.exceptions.RayError)
+            if lost and not isinstance(error, self._ray.exceptions.RayTaskError):
+                error = ShardLost(replica.shard)
+            if error is None:
+                answer.set_result(said.result())
+            else:
+                answer.set_exception(error)
+
+        ref = replica.handle.ask.remote(replica.shard, method, _packed(args))
+        ref.future().add_done_callback(settle)
+        return answer

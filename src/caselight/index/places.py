@@ -1,0 +1,189 @@
+"""Places that a published index lies in: a folder, or whatever fsspec reaches by a URL."""
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from caselight.errors import ClusterError, UsageError
+from caselight.index.manifest import flush_folder, replace_file
+
+
+class Place(Protocol):
+    """Files beside each other, under names without folders."""
+
+    url: str
+
+    def names(self) -> frozenset[str]:
+        """Names of all that lies there; none where there is no such place."""
+        ...
+
+    def read(self, name: str) -> str:
+        """A text; raises FileNotFoundError where there is none."""
+        ...
+
+    def write(self, name: str, text: str) -> None:
+        """Put a text in place of a file's in one step."""
+        ...
+
+    def fetched(self, names: Sequence[str]) -> contextlib.AbstractContextManager[Path]:
+        """A folder of this machine with these files, as long as the context lasts."""
+        ...
+
+    def filling(self) -> contextlib.AbstractContextManager[Path]:
+        """A folder of this machine; files written into it lie in the place when it ends."""
+        ...
+
+    def remove(self, name: str) -> None:
+        """Remove a file."""
+        ...
+
+
+class Folder:
+    """A folder that this machine has mounted; its files are mapped where they lie."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.url = str(path)
+
+    def names(self) -> frozenset[str]:
+        """See `Place`."""
+        return frozenset(one.name for one in self.path.iterdir()) if self.path.is_dir() else _NONE
+
+    def read(self, name: str) -> str:
+        """See `Place`."""
+        return (self.path / name).read_text("utf-8")
+
+    def write(self, name: str, text: str) -> None:
+        """See `Place`; durable when it comes back."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        replace_file(self.path / name, text)
+
+    @contextlib.contextmanager
+    def fetched(self, names: Sequence[str]) -> Iterator[Path]:
+        """See `Place`: the folder itself."""
+        for name in names:
+            (self.path / name).stat()
+        yield self.path
+
+    @contextlib.contextmanager
+    def filling(self) -> Iterator[Path]:
+        """See `Place`: the folder itself; who writes there does it in one step a file."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        yield self.path
+        flush_folder(self.path)
+
+    def remove(self, name: str) -> None:
+        """See `Place`."""
+        (self.path / name).unlink(missing_ok=True)
+
+
+class Remote:
+    """A folder of a file system that fsspec knows; files are fetched and nothing of them stays."""
+
+    def __init__(self, files: Any, path: str, url: str) -> None:
+        self._files = files
+        self._path = path.rstrip("/")
+        self.url = url
+
+    def names(self) -> frozenset[str]:
+        """See `Place`."""
+        self._files.invalidate_cache()
+        try:
+            found = self._files.ls(self._path, detail=False)
+        except FileNotFoundError:
+            return _NONE
+        return frozenset(one.rstrip("/").rpartition("/")[2] for one in found)
+
+    def read(self, name: str) -> str:
+        """See `Place`."""
+        return str(self._files.cat_file(self._of(name)).decode("utf-8"))
+
+    def write(self, name: str, text: str) -> None:
+        """See `Place`."""
+        self._files.makedirs(self._path, exist_ok=True)
+        self._files.pipe_file(self._of(f".{name}"), text.encode())
+        self._files.mv(self._of(f".{name}"), self._of(name))
+
+    @contextlib.contextmanager
+    def fetched(self, names: Sequence[str]) -> Iterator[Path]:
+        """See `Place`: a folder of its own, which is gone again behind the context."""
+        with tempfile.TemporaryDirectory(prefix="caselight-shard-") as folder:
+            for name in names:
+                self._files.get_file(self._of(name), str(Path(folder) / name))
+            yield Path(folder)
+
+    @contextlib.contextmanager
+    def filling(self) -> Iterator[Path]:
+        """See `Place`: a folder of its own, whose files are sent at the end."""
+        folder = Path(tempfile.mkdtemp(prefix="caselight-shard-"))
+        try:
+            yield folder
+            self._files.makedirs(self._path, exist_ok=True)
+            for path in sorted(folder.iterdir()):
+                # Under another name first: what is sent by half is never taken for the file.
+                self._files.put_file(str(path), self._of(f".{path.name}"))
+                self._files.mv(self._of(f".{path.name}"), self._of(path.name))
+        finally:
+            shutil.rmtree(folder)
+
+    def remove(self, name: str) -> None:
+        """See `Place`."""
+        with contextlib.suppress(FileNotFoundError):
+            self._files.rm_file(self._of(name))
+
+    def _of(self, name: str) -> str:
+        return f"{self._path}/{name}"
+
+
+_NONE: frozenset[str] = frozenset()
+
+
+def open_place(url: str) -> Place:
+    """The place of a path or a URL; nothing is looked for there yet.
+
+    Raises:
+        ClusterError: `cluster.bad_place` for a file system that is not known.
+        UsageError: `usage.missing_extra` for a URL without fsspec.
+    """
+    if url.startswith("file://"):
+        return Folder(Path(url.removeprefix("file://")))
+    if "://" not in url:
+        return Folder(Path(url).resolve())
+    try:
+        import fsspec
+    except ImportError:
+        raise UsageError(
+            f"{url} is no folder of this machine, and the package fsspec that would reach it is "
+            'not there; install it with pip install "caselight[scale]"',
+            code="usage.missing_extra",
+        ) from None
+    try:
+        files, path = fsspec.core.url_to_fs(url)
+    except (ValueError, ImportError, OSError) as error:
+        raise ClusterError(
+            f"the file system of {url} cannot be opened ({error}); name a folder, or a URL whose "
+            "file system is installed",
+            code="cluster.bad_place",
+        ) from None
+    return Remote(files, path, url)
+
+
+@contextlib.contextmanager
+def reaching(place: Place) -> Iterator[None]:
+    """Say which place it is that cannot be read or written.
+
+    Raises:
+        ClusterError: `cluster.bad_place` for what the file system refuses.
+    """
+    try:
+        yield
+    except (OSError, NotImplementedError) as error:
+        why = getattr(error, "strerror", None) or type(error).__name__
+        raise ClusterError(
+            f"the published files at {place.url} cannot be read or written ({why}); mend the place "
+            "or its permissions, and run the same command again",
+            code="cluster.bad_place",
+        ) from error
