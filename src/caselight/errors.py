@@ -97,6 +97,7 @@ class IndexMismatch(Error):
         "index.missing",
         "index.locked",
         "index.newer_version",
+        "index.not_ours",
     )
 
 
@@ -187,6 +188,13 @@ class EraseError(Error):
         "erase.other_home",
         "erase.bad_list",
     )
+
+
+class ClusterError(Error):
+    """Machines that work together and cannot be reached, or did not do their part."""
+
+    code = "cluster.not_reachable"
+    codes = ("cluster.not_reachable", "cluster.no_home", "cluster.failed")
 
 
 class EvaluationError(Error):
