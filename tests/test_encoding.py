@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from caselight.config import Config
-from caselight.encoding import Job, Worker, met
+from caselight.encoding import Job, Worker, met, room
 from caselight.engine import Engine, OpenTowers, open_engine
 from caselight.errors import ClusterError, Error, ModelError, StoreError, UsageError
 from caselight.models.tower_files import Kind
@@ -62,6 +62,7 @@ def job(engine: Engine, kind: Kind, **other: Any) -> Job:
         "towers": engine.towers,
         "expected": engine.identity(kind),
         "device": "cpu",
+        "n_threads": torch.get_num_threads(),
     }
     return Job(**{**said, **other})
 
@@ -178,6 +179,28 @@ def test_whatever_happens_no_word_of_a_report_leaves_a_worker(
     problem = met(said["problem"][0])
     assert problem.code == "cluster.failed"
     assert "RuntimeError" in str(problem)
+
+
+def node(cores: float, gpus: float = 0, *, alive: bool = True) -> dict[str, Any]:
+    return {"Alive": alive, "Resources": {"CPU": cores, "GPU": gpus, "memory": 1e9}}
+
+
+def test_workers_fit_whole_on_machines_that_live(engine: Engine) -> None:
+    two = job(engine, "image", n_threads=2)
+    assert room(two, [node(4), node(3), node(1), node(64, alive=False)]) == 3
+    assert room(job(engine, "image", n_threads=1, device="cuda"), [node(4, 2), node(4)]) == 2
+
+
+@pytest.mark.parametrize(
+    ("nodes", "device"),
+    [([], "cpu"), ([{"Alive": True, "Resources": {}}], "cpu"), ([node(8)], "cuda")],
+)
+def test_a_cluster_without_room_is_refused_and_does_not_wait(
+    engine: Engine, nodes: list[dict[str, Any]], device: str
+) -> None:
+    with pytest.raises(ClusterError) as caught:
+        room(job(engine, "image", n_threads=4, device=device), nodes)
+    assert caught.value.code == "cluster.too_small"
 
 
 # The connection ------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ sent to them. Why so: decision 0035.
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,8 @@ class Job:
     expected: TowerIdentity
     """The tower here, which must be the worker's."""
     device: str
+    n_threads: int
+    """Of the processor for each worker: another number makes other last bits."""
 
 
 def encode_on_ray(
@@ -43,6 +45,7 @@ def encode_on_ray(
     Raises:
         ClusterError: `cluster.no_home` when a machine does not see the home, and
             `cluster.failed` when one cannot do its work, or is killed again and again.
+            `cluster.too_small` when no machine holds a worker.
         ModelError: when a worker cannot open the tower, or opens another.
         StoreError: `store.damaged` when the home has lost a picture.
     """
@@ -57,9 +60,9 @@ def encode_on_ray(
         towers=engine.towers,
         expected=engine.identity(kind),
         device=engine.device.type,
+        n_threads=torch.get_num_threads(),
     )
-    need = "GPU" if job.device == "cuda" else "CPU"
-    n_workers = max(1, min(len(batches), int(ray.cluster_resources().get(need, 1))))
+    n_workers = min(len(batches), room(job, ray.nodes()))
     _silence(ray.data)
     # A batch is one row and one block: it stays whole, and comes back as soon as it is done.
     rows = [{"number": n, "batch": list(batch)} for n, batch in enumerate(batches)]
@@ -69,8 +72,7 @@ def encode_on_ray(
         batch_size=1,
         batch_format="pyarrow",
         compute=ray.data.ActorPoolStrategy(min_size=1, max_size=n_workers, initial_size=n_workers),
-        num_cpus=1,
-        num_gpus=1 if need == "GPU" else 0,
+        **_needs(job),
     )
     try:
         for row in encoded.iter_rows():
@@ -89,6 +91,31 @@ def encode_on_ray(
             "what was encoded is kept",
             code="cluster.failed",
         ) from None
+
+
+def _needs(job: Job) -> dict[str, int]:
+    """What each worker asks of Ray."""
+    return {"num_cpus": job.n_threads, "num_gpus": 1 if job.device == "cuda" else 0}
+
+
+def room(job: Job, nodes: Sequence[Mapping[str, Any]]) -> int:
+    """How many workers the machines of the cluster hold, at least 1."""
+    needs = _needs(job)
+    n_cpus, n_gpus = needs["num_cpus"], needs["num_gpus"]
+    room, most = 0, 0
+    for node in nodes:
+        has = node["Resources"] if node["Alive"] else {}
+        cores = int(has.get("CPU", 0))
+        most = max(most, cores)
+        room += min(cores // n_cpus, int(has.get("GPU", 0)) if n_gpus else cores)
+    if room == 0:
+        raise ClusterError(
+            f"a worker computes with {n_cpus} threads{' and a GPU' if n_gpus else ''}, as this "
+            f"process does, and no machine of the cluster has so much (at most {most} cores); "
+            "build on a larger cluster, or with OMP_NUM_THREADS=1 for this process",
+            code="cluster.too_small",
+        )
+    return room
 
 
 class Worker:
@@ -131,6 +158,7 @@ def _open(job: Job) -> OpenTowers:
             "folder at the same path",
             code="cluster.no_home",
         )
+    torch.set_num_threads(job.n_threads)
     towers = OpenTowers(job.towers, device=torch.device(job.device), progress=lambda *_: None)
     found = towers.identity(job.kind)
     if found != job.expected:

@@ -194,7 +194,7 @@ class ClusterError(Error):
     """Machines that work together and cannot be reached, or did not do their part."""
 
     code = "cluster.not_reachable"
-    codes = ("cluster.not_reachable", "cluster.no_home", "cluster.failed")
+    codes = ("cluster.not_reachable", "cluster.no_home", "cluster.too_small", "cluster.failed")
 
 
 class EvaluationError(Error):
