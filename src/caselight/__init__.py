@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from caselight.embed import EmbedReceipt
     from caselight.errors import (
         AuditError,
+        ClusterError,
         CodeError,
         ConfigError,
         DataError,
@@ -67,6 +68,7 @@ _PLACES = {
     "caselight.embed": ("EmbedReceipt",),
     "caselight.errors": (
         "AuditError",
+        "ClusterError",
         "CodeError",
         "ConfigError",
         "DataError",
@@ -105,6 +107,7 @@ _FOUND["write_demo_archive"] = ("caselight.data.phantoms.archive", "write_archiv
 __all__ = [
     "DATASETS",
     "AuditError",
+    "ClusterError",
     "CodeError",
     "Codes",
     "Config",

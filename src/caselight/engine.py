@@ -1,7 +1,7 @@
 """The opened parts: a home's store, its feature cache, and the towers that fill it."""
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from caselight.config import Config, TowerSettings
 from caselight.data.features import FeatureCache, text_key
 from caselight.data.pixels import read_pixels
-from caselight.data.store import Store, open_store
+from caselight.data.store import Store, open_store, pixels_path
 from caselight.errors import StoreError
 from caselight.gallery import OpenGallery
 from caselight.models import open_image_tower, open_text_tower
 from caselight.models.checkpoint import image_identity, text_identity
+from caselight.models.dual_encoder import TowerIdentity
+from caselight.models.tower_files import Kind
 from caselight.models.towers import ImageTower, TextTower
 from caselight.models.views import VIEWS_VERSION, augment, view_generator
 from caselight.recording import Recorder
@@ -25,6 +27,10 @@ from caselight.types import Pixels
 
 Progress = Callable[[str, int, int], None]
 """(what is being done, how many are done now, how many there are in all)."""
+EncodeBatches = Callable[
+    ["Engine", Kind, Sequence[Sequence[str]]], Iterator[tuple[int, NDArray[np.float32]]]
+]
+"""Encodes batches as `encode_stored` does, and says which is done, from 0, in any order."""
 
 
 class OpenTowers:
@@ -64,6 +70,27 @@ class OpenTowers:
         """Features of texts without caching them, f32[N, text_dim]: for queries."""
         return self.text_tower.encode(texts).numpy()
 
+    def identity(self, kind: Kind) -> TowerIdentity:
+        """Weights and input handling of one of the towers."""
+        return (
+            image_identity(self.image_tower) if kind == "image" else text_identity(self.text_tower)
+        )
+
+    def encode_stored(self, kind: Kind, batch: Sequence[str], *, home: Path) -> NDArray[np.float32]:
+        """Features of one batch, f32[N, dim]; they depend on nothing but tower, batch and machine.
+
+        Args:
+            kind: which tower.
+            batch: digests of pictures, or texts.
+            home: the folder that holds the pictures.
+
+        Raises:
+            StoreError: `store.damaged` when the home has lost a picture.
+        """
+        if kind == "image":
+            return self.encode_images([read_stored(home, digest) for digest in batch])
+        return self.encode_texts(batch)
+
 
 class Engine(OpenTowers):
     """One open home, and the towers that fill it; features are cached on disk."""
@@ -82,6 +109,7 @@ class Engine(OpenTowers):
         self.recorder = Recorder(store, actor=actor)
         self.gallery = OpenGallery(store, seal=lambda: self.recorder.verifier)
         self._cache = FeatureCache(store.home / "features.sqlite")
+        self._encode: EncodeBatches = _encode_here
 
     def with_towers(self, towers: TowerSettings) -> "Engine":
         """The same open home through other towers; it is closed with this one."""
@@ -91,6 +119,12 @@ class Engine(OpenTowers):
         other.towers = towers
         return other
 
+    def encoding_by(self, encode: EncodeBatches) -> "Engine":
+        """The same open home, which has somebody else encode; it is closed with this one."""
+        other = copy.copy(self)
+        other._encode = encode
+        return other
+
     def close(self) -> None:
         """Let go of the home."""
         self._cache.close()
@@ -98,18 +132,9 @@ class Engine(OpenTowers):
 
     def image_features(self, digests: Sequence[str]) -> NDArray[np.float32]:
         """Features of stored pictures, f32[N, image_dim], in the order of their digests."""
-        identity = image_identity(self.image_tower)
-        name = f"image:{identity.digest}:{identity.input_digest}"
-        found = self._cache.get(name, list(dict.fromkeys(digests)))
-        missing = [d for d in dict.fromkeys(digests) if d not in found]
-        size = self.towers.batch_images
-        for start in range(0, len(missing), size):
-            batch = missing[start : start + size]
-            vectors = self.encode_images([self.read_stored(digest) for digest in batch])
-            fresh = dict(zip(batch, vectors, strict=True))
-            self._cache.put(name, fresh)
-            found |= fresh
-            self.progress("encoding pictures", len(batch), len(missing))
+        found = self._filled(
+            "image", {d: d for d in digests}, self.towers.batch_images, "encoding pictures"
+        )
         return _stack([found[d] for d in digests], self.image_tower.dim)
 
     def picture_features(self, groups: Sequence[tuple[str, ...]]) -> NDArray[np.float32]:
@@ -164,21 +189,27 @@ class Engine(OpenTowers):
 
     def text_features(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Features of texts, f32[N, text_dim], in their order."""
-        identity = text_identity(self.text_tower)
-        name = f"text:{identity.digest}:{identity.input_digest}"
-        keys = {text: text_key(text) for text in texts}
-        found = self._cache.get(name, list(keys.values()))
         # Sorted by length, so that a batch is padded little.
-        missing = sorted((t for t, k in keys.items() if k not in found), key=len)
-        size = self.towers.batch_texts
-        for start in range(0, len(missing), size):
-            batch = missing[start : start + size]
-            vectors = self.encode_texts(batch)
-            fresh = {keys[text]: vector for text, vector in zip(batch, vectors, strict=True)}
+        keys = {text: text_key(text) for text in sorted(texts, key=len)}
+        found = self._filled("text", keys, self.towers.batch_texts, "encoding texts")
+        return _stack([found[keys[text]] for text in texts], self.text_tower.dim)
+
+    def _filled(
+        self, kind: Kind, keys: Mapping[str, str], size: int, what: str
+    ) -> dict[str, NDArray[np.float32]]:
+        """Key to features, f32[dim], of things by their keys; what the cache lacks is put in."""
+        identity = self.identity(kind)
+        name = f"{kind}:{identity.digest}:{identity.input_digest}"
+        found = self._cache.get(name, list(keys.values()))
+        missing = [thing for thing, key in keys.items() if key not in found]
+        batches = [missing[start : start + size] for start in range(0, len(missing), size)]
+        for number, vectors in self._encode(self, kind, batches):
+            batch = batches[number]
+            fresh = {keys[thing]: v for thing, v in zip(batch, vectors, strict=True)}
             self._cache.put(name, fresh)
             found |= fresh
-            self.progress("encoding texts", len(batch), len(missing))
-        return _stack([found[keys[text]] for text in texts], self.text_tower.dim)
+            self.progress(what, len(batch), len(missing))
+        return found
 
     def _view_features(
         self, digests: Sequence[str], *, n_views: int, strength: float
@@ -230,14 +261,23 @@ class Engine(OpenTowers):
         Raises:
             StoreError: `store.damaged` when the home has lost it.
         """
-        path = self.store.pixels_path(digest)
-        if not path.is_file():
-            raise StoreError(
-                f"the home has lost the picture {digest[:16]}; ingest the archive again",
-                code="store.damaged",
-            )
-        # Already checked when it came in, so no limit on its size is needed here.
-        return read_pixels(path, max_pixels=2**62)
+        return read_stored(self.store.home, digest)
+
+
+def read_stored(home: Path, digest: str) -> Pixels:
+    """Pixels of a picture that a home holds, whose store need not be open.
+
+    Raises:
+        StoreError: `store.damaged` when the home has lost it.
+    """
+    path = pixels_path(home, digest)
+    if not path.is_file():
+        raise StoreError(
+            f"the home has lost the picture {digest[:16]}; ingest the archive again",
+            code="store.damaged",
+        )
+    # Already checked when it came in, so no limit on its size is needed here.
+    return read_pixels(path, max_pixels=2**62)
 
 
 @contextmanager
@@ -254,6 +294,14 @@ def open_engine(
         yield engine
     finally:
         engine.close()
+
+
+def _encode_here(
+    engine: Engine, kind: Kind, batches: Sequence[Sequence[str]]
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """One batch after the other, in this process."""
+    for number, batch in enumerate(batches):
+        yield number, engine.encode_stored(kind, batch, home=engine.store.home)
 
 
 def _stack(vectors: Sequence[NDArray[np.float32]], dim: int) -> NDArray[np.float32]:

@@ -97,11 +97,12 @@ class IndexMismatch(Error):
         "index.missing",
         "index.locked",
         "index.newer_version",
+        "index.not_ours",
     )
 
 
 class ClusterError(Error):
-    """An index on several machines, or its published files, that cannot be used."""
+    """Several machines, or what was published for them, that cannot be used."""
 
     code = "cluster.not_reachable"
     codes = (
@@ -112,6 +113,9 @@ class ClusterError(Error):
         "cluster.bad_place",
         "cluster.not_ours",
         "cluster.damaged",
+        "cluster.no_home",
+        "cluster.too_small",
+        "cluster.failed",
     )
 
 

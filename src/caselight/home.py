@@ -358,16 +358,22 @@ class Home:
             )
         return receipt
 
-    def build_index(self, model: PathLike | None = None, *, fresh: bool = False) -> "IndexReceipt":
+    def build_index(
+        self, model: PathLike | None = None, *, fresh: bool = False, ray: str | None = None
+    ) -> "IndexReceipt":
         """Encode every picture and text that is not in the index yet, so that they can be searched.
 
         Args:
             model: the model's folder; `trained` inside the home if not given.
             fresh: encode all of them, whatever the index has.
+            ray: "local", or HOST:PORT of a Ray cluster whose machines encode; this process if not
+                given. See docs/guide/index.md.
 
         Raises:
             StoreError: when there is no home, or it cannot be read.
             ModelError: when the model cannot be loaded, or has no head of that width.
+            UsageError: for Ray that is not installed, or an address that is none.
+            ClusterError: when the cluster is not there, or cannot do it.
         """
         from caselight.indexing import build_index, choose_bits
         from caselight.models.checkpoint import load_checkpoint
@@ -376,9 +382,9 @@ class Home:
         self._open_store()  # says so before anything is missed in a home that is none
         loaded = load_checkpoint(folder)
         engine = self._open_engine(loaded.config)
-        with self._at_work("index build"):
+        with self._at_work("index build"), _encoding(engine, ray) as encoding:
             receipt = build_index(
-                engine,
+                encoding,
                 loaded,
                 folder,
                 n_bits=choose_bits(self.config, loaded),
@@ -958,6 +964,19 @@ class Home:
 
         seal = self._recorder().verifier
         return indexed_fingerprint(self.path, seal=seal) == model.fingerprint
+
+
+@contextlib.contextmanager
+def _encoding(engine: "Engine", ray: str | None) -> "Iterator[Engine]":
+    """The engine that encodes here, or the one that has the cluster of an address do it."""
+    if ray is None:
+        yield engine
+        return
+    from caselight.encoding import encode_on_ray
+    from caselight.rays import connected
+
+    with connected(ray):
+        yield engine.encoding_by(encode_on_ray)
 
 
 def _check_adapt(

@@ -153,9 +153,9 @@ def test_rows_and_codes_of_two_lengths_are_refused_and_nothing_is_added(n_rows: 
     assert len(index) == len(index.codes) == 0
 
 
-@pytest.mark.parametrize("name", list(INDEXES))
+@pytest.mark.parametrize("name", sorted(INDEXES.keys() - {"milvus"}))  # which needs an address
 def test_every_index_in_the_table_fills_the_protocol(name: str) -> None:
-    index: Index = INDEXES[name](16)
+    index: Index = INDEXES[name](16)  # type: ignore[call-arg]
     index.add(np.array([5], dtype=np.int64), pack_signs(np.ones((1, 16), dtype=np.int8)))
     found = index.search(pack_signs(np.ones((1, 16), dtype=np.int8)), k=1)
     assert (len(index), index.n_bits, found.rows.tolist()) == (1, 16, [[5]])

@@ -62,6 +62,12 @@ def build(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Encode everything anew, whatever the index has.")
     ] = False,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            "--ray", metavar="ADDRESS", help="Encode on a Ray cluster: HOST:PORT, or local."
+        ),
+    ] = None,
     config: ConfigFile = None,
     set_: Overrides = None,
 ) -> None:
@@ -76,7 +82,7 @@ def build(
         progress() as advance,
         OpenHome(home, config=settings, progress=advance, actor=user()) as place,
     ):
-        receipt = place.build_index(model, fresh=fresh)
+        receipt = place.build_index(model, fresh=fresh, ray=ray)
     manifest = receipt.manifest
     out.print(
         f"indexed {manifest.n_images} images and {manifest.n_reports} texts of "

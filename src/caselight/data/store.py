@@ -427,7 +427,7 @@ class Store:
 
     def pixels_path(self, digest: str) -> Path:
         """Where the lossless picture lies."""
-        return self.home / "pixels" / digest[:2] / f"{digest}.png"
+        return pixels_path(self.home, digest)
 
     def thumbnail_path(self, digest: str) -> Path:
         """Where its thumbnail lies."""
@@ -506,6 +506,11 @@ def open_store(home: Path) -> Store:
         with explained():
             store.upgrade(older)
     return store
+
+
+def pixels_path(home: Path, digest: str) -> Path:
+    """Where the lossless picture of a home lies, also for who has not opened its store."""
+    return home / "pixels" / digest[:2] / f"{digest}.png"
 
 
 def _study(found: Sequence[Any], images: Sequence[Sequence[Any]]) -> Study:
