@@ -34,8 +34,9 @@ def test_the_answer_has_the_promised_keys(target: str, asks: str) -> None:
         query = ("--image", trained()[0] / "images" / "003-PA.png")
     answer = ask(*query, "--target", target, "-k", 4)
     assert answer.keys() == {
-        *("hits", "model", "index", "notes", "cost", "record", "query", "version")
+        *("hits", "model", "index", "notes", "cost", "record", "query", "missing", "version")
     }
+    assert answer["missing"] is None
     assert answer["cost"].keys() == {"latency_ms", "n_compared"}
     assert answer["cost"]["latency_ms"] > 0
     assert 0 < answer["cost"]["n_compared"] <= 54

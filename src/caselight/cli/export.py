@@ -28,11 +28,12 @@ from caselight.cli.search import (
     Model,
     Patient,
     Picture,
+    Ray,
     Target,
     Unlike,
     Words,
+    asked_settings,
 )
-from caselight.config import read_config
 from caselight.data.filters import parse_filters
 from caselight.data.new_files import refuse_existing
 from caselight.errors import DataError, UsageError
@@ -73,6 +74,7 @@ def export(
     patient: Patient = None,
     group: Group = "patient",
     keep_own: KeepOwn = False,
+    ray: Ray = None,
     config: ConfigFile = None,
     set_: Overrides = None,
     as_json: AsJson = False,
@@ -84,7 +86,7 @@ def export(
     if from_ is not None:
         _refuse_query(ctx)
     refuse_existing(out_)
-    settings = read_config(config, set_ or ())
+    settings = asked_settings(config, set_, ray)
     with OpenHome(home, config=settings, actor=user()) as place:
         if from_ is not None:
             result = read_result(_read(from_))

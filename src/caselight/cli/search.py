@@ -21,7 +21,7 @@ from caselight.cli.common import (
     print_json,
     user,
 )
-from caselight.config import read_config
+from caselight.config import Config, read_config
 from caselight.data.filters import parse_filters
 from caselight.types import Query, SearchResult
 from caselight.wire import result_json
@@ -100,10 +100,7 @@ def search(
     from caselight.data.queries import parse_patient
     from caselight.home import Home as OpenHome
 
-    settings = read_config(config, set_ or ())
-    if ray is not None:
-        asked = settings.search.model_copy(update={"ray": ray})
-        settings = settings.model_copy(update={"search": asked})
+    settings = asked_settings(config, set_, ray)
     query = Query(
         text=text,
         image=image,
@@ -133,6 +130,15 @@ def search(
         ]
         more = go_on(result, home, [*_option("--model", model), *said])
         out.print(f"more like the first: {more}", style="dim", markup=False, soft_wrap=True)
+
+
+def asked_settings(config: Path | None, set_: Sequence[str] | None, ray: str | None) -> Config:
+    """The settings of a file and of options, with the cluster to ask."""
+    settings = read_config(config, set_ or ())
+    if ray is None:
+        return settings
+    asked = settings.search.model_copy(update={"ray": ray})
+    return settings.model_copy(update={"search": asked})
 
 
 def go_on(result: SearchResult, home: Path, options: Sequence[str]) -> str:
