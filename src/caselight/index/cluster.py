@@ -1,4 +1,4 @@
-"""All that speaks to Ray: an actor a machine with its shards, the board that says where they are.
+"""All that speaks to Ray: connecting, an actor a machine with its shards, and who asks them.
 
 Everything is owned by the process that serves: actors end with it, however it ends. Ray is imported
 where it is used; the extra `scale` installs it.
@@ -16,15 +16,12 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from caselight.errors import ClusterError, Error, UsageError, families
+from caselight.errors import ClusterError, UsageError
 from caselight.index.director import Replica, State, View
+from caselight.index.hosts import Board, Gone, Host, Refused, packed_args
 from caselight.index.journal import Opens
 from caselight.index.manifest import IndexManifest
-from caselight.index.places import open_place
 from caselight.index.sharded import Sharded, ShardLost
-from caselight.index.shards import Shard, open_shard, read_published
 
 LOCAL = "local"
 """The address of a Ray that is started here, for this machine alone."""
@@ -43,93 +40,6 @@ _SHUN_S = 20.0
 _STORE_BYTES = 100_000_000
 """Of a Ray that is started here: answers are small."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
-
-# What runs on the machines ---------------------------------------------------------------------
-
-
-class Host:
-    """The shards of one machine: an actor."""
-
-    def __init__(self, url: str, seal: Opens) -> None:
-        self._place, self._seal = open_place(url), seal
-        self._shards: dict[str, Shard] = {}
-
-    def open(self, name: str) -> Any:
-        """Open a shard from its files; None, or why that is refused."""
-        try:
-            published = read_published(self._place, seal=self._seal)
-            self._shards[name] = open_shard(self._place, published, name)
-        except Error as error:
-            return _Refused(error)
-        return None
-
-    def close(self, name: str) -> None:
-        """Let go of a shard."""
-        self._shards.pop(name, None)
-
-    def ask(self, name: str, method: str, args: Sequence[Any]) -> Any:
-        """What a shard answers, or why it refuses."""
-        shard = self._shards.get(name)
-        if shard is None:
-            return _Gone()
-        try:
-            return shard.answer(method, _unpacked(args))
-        except Error as error:
-            return _Refused(error)
-
-    def ping(self) -> None:
-        """Say that it lives."""
-
-
-class Board:
-    """Where those who ask look up who has what: an actor with a name."""
-
-    def __init__(self) -> None:
-        self._view: View | None = None
-
-    def put(self, view: View) -> None:
-        """Show another view."""
-        self._view = view
-
-    def view(self) -> View | None:
-        """The view; None before all shards are open for the first time."""
-        return self._view
-
-
-class _Refused:
-    """One of our errors on its way from another machine, where Ray would wrap it."""
-
-    def __init__(self, error: Error) -> None:
-        self._code, self._message = error.code, str(error)
-
-    def error(self) -> Error:
-        """The error again."""
-        family = next(one for one in families() if self._code in one.codes)
-        return family(self._message, code=self._code)
-
-
-class _Gone:
-    """The machine does not have that shard any more."""
-
-
-class _Bits:
-    """A mask in an eighth of its bytes."""
-
-    def __init__(self, mask: Any) -> None:
-        self._packed, self._n = np.packbits(mask), len(mask)
-
-    def mask(self) -> Any:
-        return np.unpackbits(self._packed, count=self._n).view(np.bool_)
-
-
-def _packed(args: Sequence[Any]) -> list[Any]:
-    masks = [isinstance(one, np.ndarray) and one.dtype == np.bool_ for one in args]
-    return [_Bits(one) if mask else one for one, mask in zip(args, masks, strict=True)]
-
-
-def _unpacked(args: Sequence[Any]) -> list[Any]:
-    return [one.mask() if isinstance(one, _Bits) else one for one in args]
 
 
 # Connecting ------------------------------------------------------------------------------------
@@ -354,7 +264,7 @@ class RayMachines:
             said = self._ray.get(ref)
         except self._ray.exceptions.RayError:
             return "lost"
-        return said.error() if isinstance(said, _Refused) else "ready"
+        return said.error() if isinstance(said, Refused) else "ready"
 
 
 # Asking ----------------------------------------------------------------------------------------
@@ -442,9 +352,9 @@ class _Calls:
 
         def settle(said: Future[Any]) -> None:
             error = said.exception()
-            if error is None and isinstance(said.result(), _Refused):
+            if error is None and isinstance(said.result(), Refused):
                 error = said.result().error()
-            if error is None and isinstance(said.result(), _Gone):
+            if error is None and isinstance(said.result(), Gone):
                 error = ShardLost(replica.shard)
             lost = isinstance(error, self._ray.exceptions.RayError)
             if lost and not isinstance(error, self._ray.exceptions.RayTaskError):
@@ -454,6 +364,6 @@ class _Calls:
             else:
                 answer.set_exception(error)
 
-        ref = replica.handle.ask.remote(replica.shard, method, _packed(args))
+        ref = replica.handle.ask.remote(replica.shard, method, packed_args(args))
         ref.future().add_done_callback(settle)
         return answer
