@@ -19,7 +19,8 @@ _CUES: Mapping[Intent, tuple[str, ...]] = {
         r"(?:good|nice|great|typical|illustrative|best) (?:\w+ ){0,2}examples?",
         r"typical (?:\w+ ){0,3}(?:appearance|findings?|features|look|case|pattern)s?",
         r"(?:for|show|to) (?:(?:the|my|our|medical) )?(?:students?|residents?|trainees|juniors)",
-        r"lecture|board review|atlas|what does .{1,60} look like|for (?:a )?(?:talk|slide|conference)",
+        r"lecture|board review|atlas|what does .{1,60} look like",
+        r"for (?:a )?(?:talk|slide|conference)",
     ),
     "follow_up": (
         r"(?:compar\w+|changes?d?|new|interval)(?: \w+){0,3} (?:to|with|since|from|and)"
@@ -30,7 +31,8 @@ _CUES: Mapping[Intent, tuple[str, ...]] = {
         r"(?:since|from|after|compared|over)",
         r"(?:treatment |tumou?r |therapy )?respon\w+ (?:to|after)|response|post[ -]?treatment",
         r"after (?:\w+ ){0,2}(?:therapy|treatment|chemo\w*|antibiotics|radiation|drainage)",
-        rf"since (?:the )?{_PRIOR}|vs\.? {_PRIOR}|versus {_PRIOR}|{_PRIOR} (?:study|exam|film|scan)",
+        rf"since (?:the )?{_PRIOR}|vs\.? {_PRIOR}|versus {_PRIOR}",
+        rf"{_PRIOR} (?:study|exam|film|scan)",
         r"recurren\w+|resol(?:ution|ving)",
     ),
     "compare": (
@@ -39,15 +41,16 @@ _CUES: Mapping[Intent, tuple[str, ...]] = {
     ),
     "rule_out": (
         r"rul(?:e|es|ed|ing) (?:it )?out|r ?/ ?o\b|ro\b(?= \w)",
-        r"(?:to|please|want to|need to|help|helps) exclude|exclude\b(?! (?:patients?|cases?|studies))",
+        r"(?:to|please|helps?) exclude|exclude\b(?! (?:patients?|cases?|studies))",
         r"(?:make|be|making) sure (?:there (?:is|are)|there's|it is|it's|it isn'?t|no)(?: not?)?",
         r"not miss|could (?:it|this) not be",
     ),
     "rule_in": (
         r"confirm\w*|suspect\w*|susp\b\.?|suspicio\w+|concern\w*(?: for| of)|worr(?:y|ied|isome)",
-        r"quer(?:y|ied)\b|possible|possibly|probable|probably|likely|presumed|question of|\?(?=\s*\w)",
+        r"quer(?:y|ied)\b|possibl[ey]|probabl[ey]|likely|presumed|question of|\?(?=\s*\w)",
         r"\bq(?:uestion)? ?\?|(?:is|could|might|may|can) (?:this|it|that|these)\b",
-        r"does (?:this|it|that) look|looks? like|consistent with|compatible with|c/?w\b|evidence of",
+        r"does (?:this|it|that) look|looks? like|consistent with|compatible with|c/?w\b",
+        r"evidence of",
         r"evaluat\w+ for|eval\b(?: for)?|assess\w* for|check\w* for|look(?:ing)? for",
     ),
 }

@@ -12,60 +12,54 @@ from dataclasses import dataclass
 from caselight.language.nouns import Mention, Span
 
 MODALITIES: Mapping[str, str] = {
-    "ct": "CT",
-    "mri": "MR",
-    "chest-radiograph": "DX|CR|XR",
-    "radiograph": "DX|CR|XR",
+    "computed-tomography": "CT",
+    "magnetic-resonance-imaging": "MR",
+    "radiography": "DX|CR|XR",
     "ultrasound": "US",
     "echocardiography": "US",
     "mammography": "MG",
-    "pet": "PT",
-    "fundus-photograph": "OP|XC",
-    "oct": "OPT",
+    "fluoroscopy": "RF|XA",
+    "positron-emission-tomography": "PT",
+    "nuclear-medicine": "NM",
+    "fundus-photography": "OP|XC",
+    "optical-coherence-tomography": "OPT",
 }
-"""Concept to the values of DICOM's Modality (0008,0060) that a filter takes."""
-VIEWS: Mapping[str, str] = {"pa-view": "PA", "ap-view": "AP", "lateral-view": "LATERAL|LL"}
+"""Concept, with its kinds, to the values of DICOM's Modality (0008,0060) that a filter takes."""
+VIEWS: Mapping[str, str] = {
+    "posteroanterior-view": "PA",
+    "anteroposterior-view": "AP",
+    "lateral-view": "LATERAL|LL",
+}
 
 _PEOPLE = r"(?:patients?|cases?|studies|people|subjects|examples?|scans?|films?|images?|exams?)"
 _SEX = {
-    "F": (
-        rf"(?<!old )(?:women|females|girls|ladies)|female {_PEOPLE}",
-        r"(?:only |female )only|female only|only female",
-    ),
-    "M": (
-        rf"(?<!old )(?<!wo)(?:men|males|boys)|male {_PEOPLE}|gentlemen",
-        r"(?<!fe)male only|only male",
-    ),
+    "F": (rf"women|females|girls|ladies|female {_PEOPLE}|female only|only female",),
+    "M": (rf"men|males|boys|gentlemen|male {_PEOPLE}|male only|only male",),
 }
 _NUMBER = r"(\d{1,3})"
 _YEARS = r"(?: ?(?:years?|yrs?|yo|y/o)(?: old| of age)?)?"
+_NO_UNIT = r"(?! ?(?:mm|cm|ml|%|hu|mmhg|\d))"
+_OVER = r"(?:over|above|older than|greater than|aged? >=?|aged over|>=?)"
+_UNDER = r"(?:under|below|younger than|less than|aged? <=?|aged under|<=?)"
+_TO = r" ?(?:to|and|-|\u2013) ?"
 _AGES: tuple[tuple[str, str], ...] = (
     (
-        rf"(?:aged?|ages|between)(?: ages?)?(?: of)?(?: from)? {_NUMBER} ?(?:to|and|-|\u2013) ?"
-        rf"{_NUMBER}{_YEARS}",
+        rf"(?:aged?|ages|between)(?: ages?)?(?: of)?(?: from)? {_NUMBER}{_TO}{_NUMBER}{_YEARS}",
         "{0}..{1}",
     ),
-    (rf"{_NUMBER} ?(?:to|-|\u2013) ?{_NUMBER} ?(?:years?|yrs?|year)[ -]?olds", "{0}..{1}"),
+    (rf"{_NUMBER}{_TO}{_NUMBER} ?(?:years?|yrs?)[ -]?olds", "{0}..{1}"),
     (rf"(?:in|of) their (?:(?:early|mid|late)[ -]?)?{_NUMBER}'?s", "{0}s"),
-    (
-        rf"(?:over|above|older than|greater than|aged? >=?|aged over|>=?) ?(?:the age of )?{_NUMBER}"
-        rf"{_YEARS}(?! ?(?:mm|cm|ml|%|hu|mmhg|\d))",
-        "{0}..",
-    ),
-    (
-        rf"(?:under|below|younger than|less than|aged? <=?|aged under|<=?) ?(?:the age of )?{_NUMBER}"
-        rf"{_YEARS}(?! ?(?:mm|cm|ml|%|hu|mmhg|\d))",
-        "..{0}",
-    ),
+    (rf"{_OVER} ?(?:the age of )?{_NUMBER}{_YEARS}{_NO_UNIT}", "{0}.."),
+    (rf"{_UNDER} ?(?:the age of )?{_NUMBER}{_YEARS}{_NO_UNIT}", "..{0}"),
     (r"neonat(?:es?|al)|newborns?|infants?(?! \w+ old)|preterms?|premature babies|babies", "..1"),
     (
-        rf"children|kids|child(?:hood)? {_PEOPLE}|pa?ediatrics?|adolescents|teen\w*|girls|boys"
-        r"|minors",
+        rf"children|kids|child(?:hood)? {_PEOPLE}|pa?ediatrics?|adolescents|teen\w*|girls|boys",
         "..17",
     ),
     (r"elderly|older adults|geriatric|seniors", "65.."),
     (rf"adults|adult {_PEOPLE}", "18.."),
 )
+"""Words to the age filter they ask for, the first that fits."""
 _ONLY_BEFORE = re.compile(
     r"(?:only|just|exclusively|(?:restrict\w*|limit\w*|confine\w*) (?:it |them )?to)"
     r"(?: (?:on|in|the|a|show|use))*$",
@@ -74,6 +68,14 @@ _ONLY_BEFORE = re.compile(
 _ONLY_AFTER = re.compile(
     rf"^(?:{_PEOPLE}|s)? ?(?:only|exclusively|please only|alone)(?!\w)", re.IGNORECASE
 )
+
+
+def _whole(pattern: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w)(?:{pattern})(?!\w)", re.IGNORECASE)
+
+
+_SEXES = [(sex, _whole("|".join(cues))) for sex, cues in _SEX.items()]
+_BANDS = [(_whole(pattern), shape) for pattern, shape in _AGES]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,24 +105,21 @@ def restrictions(text: str, mentions: Sequence[Mention]) -> tuple[Restriction, .
 
 
 def _people(text: str) -> list[Restriction]:
-    found = []
-    for sex, cues in _SEX.items():
-        for match in _whole("|".join(cues)).finditer(text):
-            found.append(Restriction(key="sex", value=sex, span=match.span()))
-    for pattern, shape in _AGES:
-        for match in _whole(pattern).finditer(text):
-            value = shape.format(*match.groups())
-            found.append(Restriction(key="age", value=_in_order(value), span=match.span()))
-            break
+    found = [
+        Restriction(key="sex", value=sex, span=match.span())
+        for sex, pattern in _SEXES
+        for match in pattern.finditer(text)
+    ]
+    for pattern, shape in _BANDS:
+        match = pattern.search(text)
+        if match is not None:
+            value = _in_order(shape.format(*match.groups()))
+            return [*found, Restriction(key="age", value=value, span=match.span())]
     return found
 
 
-def _whole(pattern: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<!\w)(?:{pattern})(?!\w)", re.IGNORECASE)
-
-
 def _in_order(value: str) -> str:
-    """An age range as a filter takes it: the lesser age first, and a decade's first year."""
+    """An age range as a filter takes it: the lesser age first."""
     low, dots, high = value.partition("..")
     if dots and low and high and int(low) > int(high):
         return f"{high}..{low}"
