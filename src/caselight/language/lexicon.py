@@ -14,7 +14,7 @@ from caselight.language.nouns import Concept
 from caselight.language.phrases import PAIR, Phrase, Phrases
 from caselight.language.rows import Row, read_rows, write_rows
 from caselight.language.spelling import Spelling
-from caselight.language.words import fold_phrase
+from caselight.language.words import fold_names
 
 SHIPPED = tuple(
     Path(__file__).with_name(name)
@@ -28,6 +28,8 @@ class Lexicon:
     """Concepts by their key. Made by `make_lexicon`, which checks them."""
 
     concepts: Mapping[str, Concept]
+    folded: Mapping[str, Phrase]
+    """Every name and synonym, to its folded words."""
 
     def __repr__(self) -> str:
         return f"Lexicon({len(self.concepts)} concepts)"
@@ -64,14 +66,14 @@ class Lexicon:
     @cached_property
     def phrases(self) -> Phrases:
         """What the matcher looks for."""
-        return Phrases.of(self.concepts)
+        return Phrases.of(self.concepts, self.folded)
 
     @cached_property
     def main_phrases(self) -> Mapping[str, Phrase]:
         """The name of each concept, in the form that names are kept in."""
         bases = self.phrases.bases
         return {
-            key: tuple(bases[word] for word in fold_phrase(concept.name))
+            key: tuple(bases[word] for word in self.folded[concept.name])
             for key, concept in self.concepts.items()
         }
 
@@ -186,9 +188,15 @@ def make_lexicon(rows: Iterable[Row]) -> Lexicon:
                     raise _bad(row, what, "correct it or add the row")
     for relation in ("is_a", "part_of"):
         _refuse_circles(by_key, relation)
-    _refuse_doubles(by_key)
     concepts = {key: row.concept for key, row in by_key.items()}
-    return Lexicon(concepts=MappingProxyType(concepts))
+    folded = fold_names(
+        half
+        for one in concepts.values()
+        for name in (one.name, *one.synonyms)
+        for half in name.split(PAIR)
+    )
+    _refuse_doubles(by_key, folded)
+    return Lexicon(concepts=MappingProxyType(concepts), folded=MappingProxyType(folded))
 
 
 def _refuse_circles(rows: Mapping[str, Row], relation: str) -> None:
@@ -210,15 +218,15 @@ def _refuse_circles(rows: Mapping[str, Row], relation: str) -> None:
                 stack.extend((up, False) for up in getattr(rows[key].concept, relation))
 
 
-def _refuse_doubles(rows: Mapping[str, Row]) -> None:
+def _refuse_doubles(rows: Mapping[str, Row], folded: Mapping[str, Phrase]) -> None:
     owner: dict[tuple[str, ...], str] = {}
     for key, row in rows.items():
         for name in (row.concept.name, *row.concept.synonyms):
+            if not all(folded[half] for half in name.split(PAIR)):
+                raise _bad(row, "has a synonym without a word", "write letters")
             if PAIR in name:
                 continue
-            phrase = fold_phrase(name)
-            if not phrase:
-                raise _bad(row, "has a synonym without a word", "write letters")
+            phrase = folded[name]
             if owner.setdefault(phrase, key) != key:
                 what = f"calls {key!r} {name!r}, as {owner[phrase]!r} is called"
                 raise _bad(row, what, "give the name to one of them, or make it an abbreviation")

@@ -10,7 +10,7 @@
    word that it denies: in "the heart is not enlarged", "enlarged" is the mention.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from caselight.language import short_forms
@@ -30,6 +30,8 @@ _JOINS = frozenset(
     "overall stable stably bilaterally bilateral both left right sided side has have had involving "
     "affecting throughout demonstrates shows there small large tiny big".split()
 )
+_PREFIXES = frozenset({"non", "micro", "hyper", "hypo", "intra", "retro", "peri", "sub"})
+"""Joined to what follows even where they are words of a name themselves."""
 _REACH = 8
 """Words between the halves of a pair, at most."""
 _MOST_HEADS = 2
@@ -96,7 +98,8 @@ class _Reading:
     def __init__(self, text: str, lexicon: Lexicon) -> None:
         self.lexicon, self.phrases = lexicon, lexicon.phrases
         # "the" is in no name: "mass in the lung" is "mass in lung".
-        self.words: list[Word] = [word for word in words(text) if word.folded != "the"]
+        split = [word for word in words(text) if word.folded != "the"]
+        self.words: list[Word] = _joined(split, text, self.phrases.bases)
         self.bases: list[str] = []
         self.misspelled: set[int] = set()
         for at, word in enumerate(self.words):
@@ -115,6 +118,21 @@ class _Reading:
 
     def same_clause(self, first: int, end: int) -> bool:
         return self.clause[first] == self.clause[end - 1]
+
+
+def _joined(split: Sequence[Word], text: str, bases: Mapping[str, str]) -> list[Word]:
+    """Make one word of two that a name has as one: "non-proliferative", "pneumo thorax"."""
+    out: list[Word] = []
+    for word in split:
+        if out and (out[-1].folded not in bases or out[-1].folded in _PREFIXES):
+            before = out[-1]
+            span = (before.span[0], word.span[1])
+            joined = before.folded + word.folded
+            if joined in bases and text[before.span[1] : word.span[0]] in (" ", "-"):
+                out[-1] = Word(span, before.raw + word.raw, joined)
+                continue
+        out.append(word)
+    return out
 
 
 def _is_inside(gap: str) -> bool:
@@ -137,21 +155,10 @@ def _names(reading: _Reading) -> list[_Hit]:
                 if key is not None:
                     hit = _hit(reading, at, end, key)
                     break
-        hit = hit or _two_in_one(reading, at)
         if hit is not None:
             hits.append(hit)
         at = hit.end if hit else at + 1
     return hits
-
-
-def _two_in_one(reading: _Reading, at: int) -> _Hit | None:
-    """A name of one word, written as two: "micro calcifications", "pneumo-thorax"."""
-    if at + 2 > len(reading.words) or not reading.same_clause(at, at + 2):
-        return None
-    joined = reading.words[at].folded + reading.words[at + 1].folded
-    base = reading.phrases.bases.get(joined)
-    key = None if base is None else reading.phrases.names.get((base,))
-    return None if key is None else _hit(reading, at, at + 2, key)
 
 
 def _hit(reading: _Reading, first: int, end: int, key: str) -> _Hit:
@@ -242,13 +249,18 @@ def _pairs(reading: _Reading, hits: Sequence[_Hit]) -> list[_Hit]:
             between = range(min(hit.end, other.end), max(hit.first, other.first))
             if len(between) > _REACH or reading.clause[hit.first] != reading.clause[other.first]:
                 continue
-            if any(reading.bases[at] not in _JOINS for at in between):
+            if not all(_joins(reading.bases[at]) for at in between):
                 continue
             key = _found_there(reading.lexicon, hit.key, other.key)
             if key is not None:
                 out[n] = replace(hit, key=key, named="synonym" if hit.named == "name" else hit.named)
                 break
     return out
+
+
+def _joins(word: str) -> bool:
+    """Whether a word between the halves of a pair leaves them together; numbers count, "5th" too."""
+    return word in _JOINS or word[0].isdigit()
 
 
 def _found_there(lexicon: Lexicon, what: str, where: str) -> str | None:

@@ -33,9 +33,9 @@ class Phrases:
     """(what is found, where): the key of what is found there. (mass, lung): lung mass."""
 
     @classmethod
-    def of(cls, concepts: Mapping[str, Concept]) -> "Phrases":
-        """Arrange the names of all concepts."""
-        named, halves = _named(concepts)
+    def of(cls, concepts: Mapping[str, Concept], folded: Mapping[str, Phrase]) -> "Phrases":
+        """Arrange the names of all concepts; `folded` has the words of each."""
+        named, halves = _named(concepts, folded)
         vocabulary = {w for phrases in (*named.values(), *halves.values()) for p in phrases for w in p}
         bases = _bases(vocabulary)
 
@@ -91,19 +91,19 @@ class Phrases:
 
 
 def _named(
-    concepts: Mapping[str, Concept],
+    concepts: Mapping[str, Concept], folded: Mapping[str, Phrase]
 ) -> tuple[dict[str, list[Phrase]], dict[str, list[Phrase]]]:
     """The names of each concept, and apart from them the halves of its pairs, two by two."""
     named: dict[str, list[Phrase]] = {}
     halves: dict[str, list[Phrase]] = {}
     for key, concept in concepts.items():
-        named[key] = [fold_phrase(concept.name)]
+        named[key] = [folded[concept.name]]
         for synonym in concept.synonyms:
             if PAIR in synonym:
                 first, second = synonym.split(PAIR, 1)
-                halves.setdefault(key, []).extend((fold_phrase(first), fold_phrase(second)))
+                halves.setdefault(key, []).extend((folded[first], folded[second]))
             else:
-                named[key].append(fold_phrase(synonym))
+                named[key].append(folded[synonym])
     return named, halves
 
 

@@ -46,11 +46,12 @@ def read_rows(path: Path) -> Iterator[Row]:
         LanguageError: `language.bad_lexicon`, for what is no such file; file and line are named.
     """
     header: list[str] | None = None
+    name = path.name
     for number, line in enumerate(_lines(path), 1):
         if not line.strip() or line.startswith("#"):
             continue
         cells = [cell.strip() for cell in line.rstrip("\r\n").split("\t")]
-        where = f"{path.name}, line {number}"
+        where = f"{name}, line {number}"
         if header is None:
             header = _header(cells, where)
         elif len(cells) != len(header):

@@ -6,12 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rapidfuzz.distance import OSA
-from rapidfuzz.process import extract
-
 LEAST_LETTERS = 6
 """Shorter words are left as they are: too many are near to each other."""
-TWO_ERRORS_LETTERS = 8
+TWO_ERRORS_LETTERS = 9
 """Words so long may hold two errors; shorter ones one."""
 _TURNS = (
     *("a", "ab", "an", "ante", "anti", "bi", "de", "dis", "dys", "endo", "epi", "eu", "ex", "extra"),
@@ -53,6 +50,10 @@ class Spelling:
             return None
         if word in english_words():
             return None
+        # Takes longer to load than the rest of the room, and many texts do without.
+        from rapidfuzz.distance import OSA
+        from rapidfuzz.process import extract
+
         allowed = 1 + (len(word) >= TWO_ERRORS_LETTERS)
         near = extract(
             word,
@@ -64,6 +65,8 @@ class Spelling:
         if not near:
             return None
         least = near[0][1]
+        if least > 1 and near[0][0][0] != word[0]:
+            return None
         meant = {bases[one] for one, distance, _ in near if distance == least}
         return meant.pop() if len(meant) == 1 and not _turned(word, near[0][0]) else None
 

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from caselight.language.nouns import Span
@@ -58,6 +58,19 @@ def fold(word: str) -> str:
 def fold_phrase(phrase: str) -> tuple[str, ...]:
     """Return the folded words of a name; articles are left out, as they are in texts."""
     return tuple(word.folded for word in words(phrase) if word.folded != "the")
+
+
+def fold_names(names: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Return each name with its folded words, as `fold_phrase` makes them; fast for many names."""
+    known: dict[str, str] = {}
+    found = {}
+    for name in names:
+        raw = _WORD.findall(name)
+        for word in raw:
+            if word not in known:
+                known[word] = " ".join(fold_phrase(word))
+        found[name] = tuple(folded for word in raw if (folded := known[word]))
+    return found
 
 
 def _without_accents(word: str) -> str:
