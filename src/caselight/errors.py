@@ -209,6 +209,13 @@ class EraseError(Error):
     )
 
 
+class LanguageError(Error):
+    """A lexicon, or a terminology that one is made of, that cannot be read; a term not in it."""
+
+    code = "language.bad_lexicon"
+    codes = ("language.bad_lexicon", "language.bad_terminology", "language.unknown_term")
+
+
 class EvaluationError(Error):
     """An evaluation that has nothing to score."""
 

@@ -33,15 +33,21 @@ class Concept:
     site: tuple[str, ...] = ()
     """Keys of the anatomy where a finding is found, or a device lies."""
     synonyms: tuple[str, ...] = ()
-    """Other names, in any inflection that a report uses and the matcher would not make itself."""
+    """Other names, in any inflection that a report uses and the matcher would not make itself.
+    "heart + enlarged" is no name but a pair: the second word means this concept where the first
+    stands in the same phrase, as in "the heart is mildly enlarged"."""
     abbreviations: tuple[str, ...] = ()
     """As written; one that another concept has as well is decided by its context."""
+    clues: tuple[str, ...] = ()
+    """Words whose presence in a text speaks for this meaning of an abbreviation."""
     sided: bool = False
     """Whether left and right differ for it."""
     sex: Literal["F", "M"] | None = None
     """For what one sex alone has."""
     radlex: str | None = None
     """"RID" and digits, where it is known; None where it is not."""
+    ids: tuple[str, ...] = ()
+    """In terminologies that a site is licensed for: "snomed:60046008", "umls:C0032227"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

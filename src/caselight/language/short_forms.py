@@ -1,0 +1,133 @@
+"""Abbreviations in a text: which words are some, and which of their meanings is meant.
+
+An abbreviation counts where its letters stand as the lexicon writes them. In lower case ("r/o pe"),
+or in a text that is all capitals, it counts where it is no everyday word, and, with two letters,
+only beside something clinical. Of several meanings the one is taken that most of the text speaks
+for; where none stands out, none is.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from caselight.language.lexicon import Lexicon
+from caselight.language.nouns import Concept, Span, Specialty
+from caselight.language.words import Word
+
+WRITTEN_OUT, CLUE, KIN, SAME_SPECIALTY = 10, 2, 1, 1
+"""What speaks for a meaning: its own name in the text, a clue word, a related concept, and a concept
+of its specialty."""
+_EVERYDAY = frozenset(
+    "abc ace ad ads ai all am an and ant ar are arm as at be by ca cad can cap cast cat cc cm cms cp "
+    "cpa crest de di dish do dr drain ed eg en es et ez fa fab fib gist go ha had he hi hot ibid id "
+    "ie if ilc in inn is it jp la lad le lib los lot lp ma mac mad mals mas map md me men mg mi mm "
+    "mr mrs ms my no nod not nt oct of off on op opt or ort pa pad pan par pc ped peg pet pm pr pres "
+    "ps pt pts pv rat rd re sax sec she so sob sol spect st tab tad tee the tie tips tis to toe ton "
+    "tr ts tv uc up us use vs was way we who yo".split()
+)
+"""Words, titles and units that are no abbreviation of ours in lower case. "VS" is "versus"."""
+_CLINICAL = frozenset(
+    "rule ruled evaluate evaluation assess assessment suspected suspicion suspicious history hx "
+    "patient status post concern concerning exclude consistent diagnosis diagnosed follow followup "
+    "known chronic acute severe mild moderate bilateral old prior previous scan study screening case "
+    "cases negative positive findings signs evidence".split()
+)
+_UNITS = frozenset({"mm", "cm", "mg", "ml", "ms", "mv", "cc", "m"})
+_SHOUTED_WORDS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """An abbreviation in a text, and what it may mean there."""
+
+    span: Span
+    meanings: Mapping[str, int]
+    """Key to how much of the text speaks for it, best first."""
+    chosen: str | None
+    """The meaning that is meant; None where the text does not say."""
+
+
+def candidates(words: Sequence[Word], at: int, lexicon: Lexicon, *, shouted: bool) -> tuple[str, ...]:
+    """Return the meanings that a word may have as an abbreviation, before the context is asked.
+
+    Args:
+        words: the text's.
+        at: which of them.
+        lexicon: holds the abbreviations.
+        shouted: whether the text is all capitals, so that capitals say nothing.
+    """
+    raw, phrases = words[at].raw, lexicon.phrases
+    if at and raw.lower() in _UNITS and words[at - 1].raw[-1:].isdigit():
+        return ()
+    for one in (raw, raw.removesuffix("s")):
+        if one in phrases.shorts and not shouted:
+            return phrases.shorts[one]
+        low = one.lower()
+        written = phrases.lower.get(low, ())
+        if written and low not in _EVERYDAY and (shouted or one == low):
+            return tuple(dict.fromkeys(key for short in written for key in phrases.shorts[short]))
+    return ()
+
+
+def needs_context(word: Word, *, shouted: bool) -> bool:
+    """Whether an abbreviation counts only beside something clinical."""
+    return len(word.raw) <= 2 and (shouted or word.raw.islower())  # noqa: PLR2004
+
+
+def is_clinical(words: Collection[str]) -> bool:
+    """Whether any of these folded words speaks of patients and findings."""
+    return not _CLINICAL.isdisjoint(words)
+
+
+def is_shouted(words: Sequence[Word]) -> bool:
+    """Whether a text is all capitals."""
+    return len(words) >= _SHOUTED_WORDS and not any(c.islower() for word in words for c in word.raw)
+
+
+def weigh(
+    keys: Sequence[str],
+    lexicon: Lexicon,
+    *,
+    near: Collection[str],
+    said: Collection[str],
+    specialty: Specialty | None,
+) -> dict[str, int]:
+    """Say how much of a text speaks for each meaning.
+
+    Args:
+        keys: the meanings.
+        lexicon: knows how concepts hang together.
+        near: keys of what else the text names for certain.
+        said: folded words of the text, without the abbreviation.
+        specialty: of the question, where it is known.
+
+    Returns:
+        Key to points, most first; in the order of the lexicon where they are equal.
+    """
+    points = {key: _points(lexicon[key], lexicon, near, said, specialty) for key in keys}
+    return dict(sorted(points.items(), key=lambda item: -item[1]))
+
+
+def choose(points: Mapping[str, int]) -> str | None:
+    """Return the meaning with most points; None where two share that, or nothing speaks for one."""
+    ranked = list(points.items())
+    if len(ranked) == 1:
+        return ranked[0][0]
+    return ranked[0][0] if ranked[0][1] > ranked[1][1] else None
+
+
+def _points(
+    concept: Concept,
+    lexicon: Lexicon,
+    near: Collection[str],
+    said: Collection[str],
+    specialty: Specialty | None,
+) -> int:
+    points = CLUE * len(set(concept.clues) & set(said))
+    if concept.key in near:
+        points += WRITTEN_OUT
+    kin = {concept.key, *concept.is_a, *concept.site, *concept.part_of}
+    for key in near:
+        other = lexicon[key]
+        points += KIN * bool(kin & {key, *other.is_a, *other.site, *other.part_of})
+    special = {lexicon[key].specialty for key in near} | {specialty}
+    return points + SAME_SPECIALTY * (concept.specialty in special)
