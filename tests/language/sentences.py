@@ -1,8 +1,8 @@
-"""Sentences with the readings that a person gave them, `context_sentences.tsv`.
+r"""Sentences with the readings that a person gave them, `context_sentences.tsv`.
 
 Written by hand before there was a reader. The part was drawn once (`random.Random(6)`, half of the
 rows): rules may be written looking at "dev"; "test" is for the report alone. In a sentence square
-brackets stand around each mention and `\\n` is a line break; what is expected is one word a
+brackets stand around each mention and `\n` is a line break; what is expected is one word a
 mention, certainty and, where it is not "now", about what after a stroke.
 """
 
