@@ -137,6 +137,13 @@ class QueryRefused(Error):
     )
 
 
+class LanguageError(Error):
+    """Rows of words or of rules that are not as their table says."""
+
+    code = "language.bad_rules"
+    codes = ("language.bad_rules",)
+
+
 class ModelError(Error):
     """A checkpoint or a tower that is not what it says it is."""
 
