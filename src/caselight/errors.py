@@ -137,13 +137,6 @@ class QueryRefused(Error):
     )
 
 
-class LanguageError(Error):
-    """Rows of words or of rules that are not as their table says."""
-
-    code = "language.bad_rules"
-    codes = ("language.bad_rules",)
-
-
 class ModelError(Error):
     """A checkpoint or a tower that is not what it says it is."""
 
@@ -220,7 +213,12 @@ class LanguageError(Error):
     """A lexicon, or a terminology that one is made of, that cannot be read; a term not in it."""
 
     code = "language.bad_lexicon"
-    codes = ("language.bad_lexicon", "language.bad_terminology", "language.unknown_term")
+    codes = (
+        "language.bad_lexicon",
+        "language.bad_rules",
+        "language.bad_terminology",
+        "language.unknown_term",
+    )
 
 
 class EvaluationError(Error):

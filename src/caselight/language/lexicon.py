@@ -59,7 +59,7 @@ class Lexicon:
 
     @cached_property
     def digest(self) -> str:
-        """"sha256:" and the digest of all rows in order of their keys, for the record."""
+        """ "sha256:" and the digest of all rows in order of their keys, for the record."""
         ordered = (self.concepts[key] for key in sorted(self.concepts))
         return "sha256:" + hashlib.sha256("".join(write_rows(ordered)).encode()).hexdigest()
 

@@ -137,8 +137,10 @@ def _joined(split: Sequence[Word], text: str, bases: Mapping[str, str]) -> list[
 
 def _is_inside(gap: str) -> bool:
     """Whether what stands between two words leaves them in one clause."""
-    return "\n" not in gap and all(c.isspace() or c in "-/\u2010\u2011\u2013'\u2019\"" for c in
-                                   gap.replace("the", "").replace("The", "").replace("THE", ""))
+    return "\n" not in gap and all(
+        c.isspace() or c in "-/\u2010\u2011\u2013'\u2019\""
+        for c in gap.replace("the", "").replace("The", "").replace("THE", "")
+    )
 
 
 def _names(reading: _Reading) -> list[_Hit]:
@@ -253,7 +255,9 @@ def _pairs(reading: _Reading, hits: Sequence[_Hit]) -> list[_Hit]:
                 continue
             key = _found_there(reading.lexicon, hit.key, other.key)
             if key is not None:
-                out[n] = replace(hit, key=key, named="synonym" if hit.named == "name" else hit.named)
+                out[n] = replace(
+                    hit, key=key, named="synonym" if hit.named == "name" else hit.named
+                )
                 break
     return out
 

@@ -36,7 +36,9 @@ class Phrases:
     def of(cls, concepts: Mapping[str, Concept], folded: Mapping[str, Phrase]) -> "Phrases":
         """Arrange the names of all concepts; `folded` has the words of each."""
         named, halves = _named(concepts, folded)
-        vocabulary = {w for phrases in (*named.values(), *halves.values()) for p in phrases for w in p}
+        vocabulary = {
+            w for phrases in (*named.values(), *halves.values()) for p in phrases for w in p
+        }
         bases = _bases(vocabulary)
 
         def based(phrase: Phrase) -> Phrase:

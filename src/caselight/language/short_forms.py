@@ -46,7 +46,9 @@ class Choice:
     """The meaning that is meant; None where the text does not say."""
 
 
-def candidates(words: Sequence[Word], at: int, lexicon: Lexicon, *, shouted: bool) -> tuple[str, ...]:
+def candidates(
+    words: Sequence[Word], at: int, lexicon: Lexicon, *, shouted: bool
+) -> tuple[str, ...]:
     """Return the meanings that a word may have as an abbreviation, before the context is asked.
 
     Args:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from caselight.language.lexicon import Lexicon
 from caselight.language.nouns import Mention, Span
 
 MODALITIES: Mapping[str, str] = {
@@ -87,17 +88,20 @@ class Restriction:
     span: Span
 
 
-def restrictions(text: str, mentions: Sequence[Mention]) -> tuple[Restriction, ...]:
+def restrictions(
+    text: str, mentions: Sequence[Mention], lexicon: Lexicon
+) -> tuple[Restriction, ...]:
     """Read what words restrict the cases wanted to.
 
     Args:
         text: a question.
         mentions: what it names; modalities and views are taken from here.
+        lexicon: that they were found with.
 
     Returns:
         At most one of a key, the first of the text.
     """
-    found = [*_people(text), *_of_mentions(text, mentions)]
+    found = [*_people(text), *_of_mentions(text, mentions, lexicon)]
     first: dict[str, Restriction] = {}
     for one in sorted(found, key=lambda restriction: restriction.span):
         first.setdefault(one.key, one)
@@ -126,7 +130,7 @@ def _in_order(value: str) -> str:
     return value
 
 
-def _of_mentions(text: str, mentions: Sequence[Mention]) -> list[Restriction]:
+def _of_mentions(text: str, mentions: Sequence[Mention], lexicon: Lexicon) -> list[Restriction]:
     found = []
     for mention in mentions:
         start, end = mention.span
@@ -135,8 +139,9 @@ def _of_mentions(text: str, mentions: Sequence[Mention]) -> list[Restriction]:
         )
         if narrow is None or mention.certainty == "absent":
             continue
+        kinds = (mention.concept, *lexicon.ancestors(mention.concept))
         for key, values in (("modality", MODALITIES), ("view", VIEWS)):
-            if mention.concept in values:
-                value = values[mention.concept]
+            value = next((values[kind] for kind in kinds if kind in values), None)
+            if value is not None:
                 found.append(Restriction(key=key, value=value, span=mention.span))
     return found
