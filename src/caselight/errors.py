@@ -137,6 +137,13 @@ class QueryRefused(Error):
     )
 
 
+class MediatorError(Error):
+    """A language model that did not help, or a table of the mediator that cannot be read."""
+
+    code = "mediator.bad_plan"
+    codes = ("mediator.bad_plan", "mediator.bad_templates")
+
+
 class ModelError(Error):
     """A checkpoint or a tower that is not what it says it is."""
 

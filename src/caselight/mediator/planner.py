@@ -15,6 +15,7 @@ from caselight.language.reading import Reading
 from caselight.mediator.intent import intent_of
 from caselight.mediator.plan import MOST_CRITERIA, MOST_REWRITES, Criterion, Intent, Plan, Rewrite
 from caselight.mediator.restrict import Restriction, restrictions
+from caselight.mediator.templates import Template, followed
 from caselight.mediator.widen import widened
 from caselight.types import Target
 
@@ -83,6 +84,7 @@ def plan_by_lexicon(
     target: Target = "study",
     k: int = 10,
     filters: Mapping[str, str] | None = None,
+    templates: Mapping[str, Template] | None = None,
 ) -> Plan:
     """Plan without a model.
 
@@ -92,6 +94,7 @@ def plan_by_lexicon(
         target: what is searched.
         k: hits wanted.
         filters: the user's own; what the words restrict to is added where these say nothing.
+        templates: rows of criteria; None for none.
 
     Returns:
         A plan of the route "direct" where the words can go as they are, else "lexicon".
@@ -103,7 +106,10 @@ def plan_by_lexicon(
         for key in said.keys() & own.keys()
         if said[key] != own[key]
     ]
-    direct = is_direct(understood)
+    direct, criteria, template = is_direct(understood), understood.criteria, None
+    if found := followed(criteria, understood.intent, templates or {}, lexicon):
+        template, added = found
+        criteria = (*criteria, *added)[:MOST_CRITERIA]
     others: tuple[Rewrite, ...] = ()
     if not direct:
         others = widened(understood.text, understood.intent, understood.criteria, lexicon)
@@ -111,10 +117,11 @@ def plan_by_lexicon(
         route="direct" if direct else "lexicon",
         intent=understood.intent,
         rewrites=(Rewrite(text=understood.text), *others)[:MOST_REWRITES],
-        criteria=understood.criteria,
+        criteria=criteria,
         filters=said | own,
         target=target,
         k=k,
+        template=template,
         lexicon=lexicon.digest,
         notes=(*understood.notes, *notes),
     )
@@ -141,7 +148,7 @@ def is_direct(understood: Understood) -> bool:
 
 
 def _rule(mention: Mention, lexicon: Lexicon) -> Literal["include", "exclude"] | None:
-    """ "include", "exclude", or None for what is neither."""
+    """What a plan does with a mention; None for what belongs to the past or to relatives."""
     category = lexicon[mention.concept].category
     if mention.about == "family":
         return None
