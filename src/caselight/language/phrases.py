@@ -36,7 +36,9 @@ class Phrases:
     def of(cls, concepts: Mapping[str, Concept], folded: Mapping[str, Phrase]) -> "Phrases":
         """Arrange the names of all concepts; `folded` has the words of each."""
         named, halves = _named(concepts, folded)
-        vocabulary = {w for phrases in (*named.values(), *halves.values()) for p in phrases for w in p}
+        vocabulary = {
+            w for phrases in (*named.values(), *halves.values()) for p in phrases for w in p
+        }
         bases = _bases(vocabulary)
 
         def based(phrase: Phrase) -> Phrase:
@@ -50,8 +52,8 @@ class Phrases:
             for half in couples:
                 names.setdefault(based(half), HALF + " ".join(half))
         # A name wins over words that were joined.
-        for key, phrases in named.items():
-            for joined in _joined(concepts[key]):
+        for key, concept in concepts.items():
+            for joined in _joined(concept):
                 bases.setdefault(joined[0], joined[0])
                 names.setdefault(tuple(bases.get(word, word) for word in joined), key)
         lengths: dict[str, set[int]] = defaultdict(set)
@@ -127,12 +129,12 @@ def _joined(concept: Concept) -> Iterator[Phrase]:
 def _split_names(
     names: Mapping[Phrase, str], concepts: Mapping[str, Concept]
 ) -> dict[tuple[str, str], str]:
-    """Pairs that names give away: "renal cyst" is "renal" and "cyst", so is a cyst of the kidney."""
+    """Pairs that names give away: "renal cyst" is "renal" and "cyst", a cyst of the kidney."""
     found: dict[tuple[str, str], set[str]] = defaultdict(set)
     for phrase, key in names.items():
         for cut in range(1, len(phrase)):
             one, other = names.get(phrase[:cut]), names.get(phrase[cut:])
-            if one not in concepts or other not in concepts:
+            if one is None or other is None or {one, other} - concepts.keys():
                 continue
             kinds = concepts[one].category, concepts[other].category
             if kinds == ("anatomy", "finding"):

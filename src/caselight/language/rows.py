@@ -79,7 +79,9 @@ def _lines(path: Path) -> Iterator[str]:
     except OSError as error:
         raise _bad(f"{path} cannot be read ({error.strerror}); name a file of rows") from None
     except UnicodeDecodeError:
-        raise _bad(f"{path.name} is not UTF-8 text; save it as UTF-8, cells parted by tabs") from None
+        raise _bad(
+            f"{path.name} is not UTF-8 text; save it as UTF-8, cells parted by tabs"
+        ) from None
 
 
 def _header(cells: list[str], where: str) -> list[str]:

@@ -11,8 +11,36 @@ LEAST_LETTERS = 6
 TWO_ERRORS_LETTERS = 9
 """Words so long may hold two errors; shorter ones one."""
 _TURNS = (
-    *("a", "ab", "an", "ante", "anti", "bi", "de", "dis", "dys", "endo", "epi", "eu", "ex", "extra"),
-    *("hemi", "hyper", "hypo", "im", "in", "infra", "inter", "intra", "ir", "macro", "mal", "micro"),
+    *(
+        "a",
+        "ab",
+        "an",
+        "ante",
+        "anti",
+        "bi",
+        "de",
+        "dis",
+        "dys",
+        "endo",
+        "epi",
+        "eu",
+        "ex",
+        "extra",
+    ),
+    *(
+        "hemi",
+        "hyper",
+        "hypo",
+        "im",
+        "in",
+        "infra",
+        "inter",
+        "intra",
+        "ir",
+        "macro",
+        "mal",
+        "micro",
+    ),
     *("non", "para", "per", "peri", "post", "pre", "re", "sub", "supra", "un", "uni"),
 )
 """Beginnings that turn the meaning of a word; two words that differ in one are two words."""
