@@ -14,8 +14,8 @@ from caselight.errors import LanguageError
 from caselight.language.lexicon import Lexicon, open_lexicon, shipped_lexicon
 from caselight.language.licensed import Term, merge
 from caselight.language.nouns import Concept
-from caselight.language.radlex import read_radlex
 from caselight.language.phrases import PAIR
+from caselight.language.radlex import read_radlex
 from caselight.language.rows import write_rows
 from caselight.language.snomed import read_snomed
 from caselight.language.umls import read_umls

@@ -175,7 +175,7 @@ def _shared_heads(reading: _Reading, hits: Sequence[_Hit]) -> list[_Hit]:
     bases, out = reading.bases, list(hits)
     for hit in reversed(hits):
         joint = hit.first - 1
-        if hit.end - hit.first == 1 or joint < 1:
+        if hit.end - hit.first == 1 or joint < 0:
             continue
         if bases[joint] not in _AND and reading.clause[joint] == reading.clause[hit.first]:
             continue
@@ -267,6 +267,6 @@ def _found_there(lexicon: Lexicon, what: str, where: str) -> str | None:
     pairs = lexicon.phrases.pairs
     if (what, where) in pairs:
         return pairs[what, where]
-    if where not in lexicon or lexicon[where].category != "anatomy" or what not in lexicon:
+    if where not in lexicon or lexicon[where].category != "anatomy":
         return None
     return next((pairs[what, up] for up in lexicon.wholes(where) if (what, up) in pairs), None)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from caselight.language.nouns import Concept
-from caselight.language.words import fold_phrase, plurals
+from caselight.language.words import fold, fold_phrase, plurals
 
 PAIR = " + "
 """Parts the two halves of a synonym that is a pair; see `Concept.synonyms`."""
@@ -110,12 +110,19 @@ def _named(
 
 
 def _bases(vocabulary: set[str]) -> dict[str, str]:
-    """Every word and its plurals to the shortest word of the vocabulary that has such a plural."""
-    bases: dict[str, str] = {}
-    for word in sorted(vocabulary, key=lambda one: (len(one), one)):
-        base = bases.setdefault(word, word)
-        for plural in plurals(word):
-            bases.setdefault(plural, base)
+    """Every word and its plurals to its singular, or to itself where the vocabulary has none."""
+    ordered = sorted(vocabulary)
+    singular: dict[str, str] = {}
+    several = {word: list(plurals(word)) for word in ordered}
+    for word in ordered:
+        for plural in several[word]:
+            if plural in vocabulary and singular.get(word) != plural:
+                singular.setdefault(plural, word)
+    bases = {word: singular.get(word, word) for word in ordered}
+    for word in ordered:
+        for plural in several[word]:
+            # "pelvises" folds as "visualises" does.
+            bases.setdefault(fold(plural), bases[word])
     return bases
 
 

@@ -19,7 +19,8 @@ EVERYDAY = _words(
 
 CLINICAL = _words(
     """
-    rule ruled evaluate evaluation assess assessment suspected suspicion suspicious history hx
+    r/o h/o s/p c/o rule ruled evaluate evaluation assess assessment suspected suspicion
+    suspicious history hx
     patient status post concern concerning exclude consistent diagnosis diagnosed follow
     followup known chronic acute severe mild moderate bilateral old prior previous scan study
     screening case cases negative positive findings signs evidence
