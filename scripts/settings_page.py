@@ -53,6 +53,7 @@ example files.
 | `caselight search` | `search`, `ingest` for a picture asked with; the towers are the model's own |
 | `caselight export` | as `caselight search` |
 | `caselight embed` | `search.n_bits`, with `--images` `ingest`; the towers are the model's own |
+| `caselight lexicon show` | `language` |
 | `caselight evaluate` | `evaluate`, `search`, with `--data` `ingest`; the towers are the model's |
 | `caselight compare` | `evaluate`; the towers are the models' own |
 
@@ -114,7 +115,7 @@ def _range(field: FieldInfo) -> str:
 
 def _word(kind: Any) -> str:
     if get_origin(kind) is tuple:
-        return "list of whole numbers"
+        return f"list of {'whole numbers' if get_args(kind)[0] is int else 'text'}"
     if get_origin(kind) in (Union, types.UnionType):
         return " or ".join(_word(one) for one in get_args(kind))
     words = {int: "whole number", float: "number", str: "text", bool: "true or false"}

@@ -333,6 +333,14 @@ class SearchSettings(_Settings):
     be missing."""
 
 
+class LanguageSettings(_Settings):
+    """The terms that questions and reports are read with."""
+
+    lexicons: tuple[str, ...] = ()
+    """Files of your own rows, added to ours; a row with a key that is known replaces it. Relative
+    paths are meant from the settings file that names them."""
+
+
 class EvaluateSettings(_Settings):
     """How a model is scored."""
 
@@ -363,6 +371,7 @@ class Config(_Settings):
     train: TrainSettings = TrainSettings()
     adapt: AdaptSettings = AdaptSettings()
     search: SearchSettings = SearchSettings()
+    language: LanguageSettings = LanguageSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
 
     @classmethod
@@ -407,9 +416,20 @@ def read_config(path: Path | None = None, overrides: Sequence[str] = ()) -> Conf
                 f"{path} is not TOML ({error}); write [section] and key = value lines",
                 code="config.not_toml",
             ) from None
+        _from_its_folder(values, path)
     for override in overrides:
         _apply(values, override)
     return Config.from_mapping(values)
+
+
+def _from_its_folder(values: dict[str, Any], path: Path) -> None:
+    """Make the files that a settings file names relative to it."""
+    language = values.get("language")
+    names = language.get("lexicons") if isinstance(language, dict) else None
+    if isinstance(language, dict) and isinstance(names, list):
+        language["lexicons"] = [
+            str(path.parent / name) if isinstance(name, str) else name for name in names
+        ]
 
 
 def known_keys() -> tuple[str, ...]:

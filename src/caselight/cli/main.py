@@ -19,6 +19,7 @@ from caselight.cli import (
     export,
     index,
     ingest,
+    lexicon,
     search,
     train,
     tune,
@@ -48,6 +49,7 @@ app.command("export")(export.export)
 app.command("embed")(embed.embed)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)
+app.add_typer(lexicon.app, name="lexicon")
 app.add_typer(audit.app, name="audit")
 app.command("erase")(erase.erase)
 app.command("doctor")(doctor.doctor)

@@ -14,12 +14,14 @@ from caselight.language.nouns import Concept
 from caselight.language.phrases import PAIR, Phrase, Phrases
 from caselight.language.rows import Row, read_rows, write_rows
 from caselight.language.spelling import Spelling
-from caselight.language.words import fold_names
+from caselight.language.words import fold_names, fold_phrase
 
 SHIPPED = tuple(
     Path(__file__).with_name(name)
     for name in ("radiology.tsv", "cardiology.tsv", "ophthalmology.tsv")
 )
+_LIKE = 75
+"""Of 100: how like a name must be to a term to be offered in its place."""
 _UP = ("is_a", "part_of", "site")
 
 
@@ -59,7 +61,7 @@ class Lexicon:
 
     @cached_property
     def digest(self) -> str:
-        """ "sha256:" and the digest of all rows in order of their keys, for the record."""
+        """The digest of all rows in order of their keys, after "sha256:"; for the record."""
         ordered = (self.concepts[key] for key in sorted(self.concepts))
         return "sha256:" + hashlib.sha256("".join(write_rows(ordered)).encode()).hexdigest()
 
@@ -102,9 +104,18 @@ class Lexicon:
     def parts(self, key: str) -> Mapping[str, int]:
         """Return the parts of an anatomy, and theirs: key to steps, nearest first.
 
-        A kind of a part is as near as the part: "left upper lobe" is an upper lobe.
+        Parts of its kinds and kinds of its parts are among them, its kinds are not: of a lung the
+        left upper lobe, but not the left lung.
         """
-        return self._walk(key, lambda one: self._below.get(("part_of", one), ()))
+        kinds = self.descendants(key)
+        within = self._walk(
+            key,
+            lambda one: (
+                *self._below.get(("part_of", one), ()),
+                *self._below.get(("is_a", one), ()),
+            ),
+        )
+        return {one: steps for one, steps in within.items() if one not in kinds}
 
     def wholes(self, key: str) -> Mapping[str, int]:
         """Return what an anatomy is a part of, or a kind of: key to steps, nearest first."""
@@ -125,6 +136,19 @@ class Lexicon:
         if term in self.concepts:
             return (term,)
         return self.phrases.keys_of(term)
+
+    def kinds(self, key: str) -> tuple[str, ...]:
+        """Return the keys of what is a kind of a concept, one step below it."""
+        return tuple(self._below.get(("is_a", self[key].key), ()))
+
+    def nearest(self, term: str) -> str | None:
+        """Return the name that is spelled most like a term; None where none is like it."""
+        from rapidfuzz.process import extractOne
+
+        words = " ".join(fold_phrase(term))
+        spelled = {" ".join(folded): name for name, folded in self.folded.items()}
+        found = extractOne(words, spelled.keys(), score_cutoff=_LIKE)
+        return None if found is None else spelled[found[0]]
 
     def _walk(self, key: str, onward: Callable[[str], Iterable[str]]) -> dict[str, int]:
         steps = {self[key].key: 0}

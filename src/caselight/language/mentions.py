@@ -5,9 +5,9 @@
    (`spelling.py`).
 2. Shared heads: "pleural or pericardial effusion" names both.
 3. Abbreviations (`short_forms.py`), whose meaning the rest of the text decides.
-4. Pairs: in "a mass in the right upper lobe" the mass is a lung mass, and the lobe is named, too. A
-   pair reaches over words that only join its halves, so that a denial between them stands before the
-   word that it denies: in "the heart is not enlarged", "enlarged" is the mention.
+4. Pairs: in "a mass in the right upper lobe" the mass is a lung mass, and the lobe is named, too.
+   A pair reaches over words that only join its halves, so that a denial between them stands before
+   the word that it denies: in "the heart is not enlarged", "enlarged" is the mention.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,18 +18,10 @@ from caselight.language.lexicon import Lexicon
 from caselight.language.nouns import Mention, Named, Specialty
 from caselight.language.phrases import HALF
 from caselight.language.short_forms import Choice
+from caselight.language.word_lists import JOINS
 from caselight.language.words import Word, words
 
 _AND = frozenset({"and", "or", "nor"})
-_JOINS = frozenset(
-    "a an the of in within at on to is are was were be been being appear appears appeared remain "
-    "remains remained seem seems look looks size shadow contour silhouette border borders region "
-    "area level again still now not no non without never mildly mild moderately moderate severely "
-    "severe slightly slight markedly marked grossly minimally minimal borderline significantly "
-    "somewhat very top normal limits upper diffusely diffuse focally focal probably possibly likely "
-    "overall stable stably bilaterally bilateral both left right sided side has have had involving "
-    "affecting throughout demonstrates shows there small large tiny big".split()
-)
 _PREFIXES = frozenset({"non", "micro", "hyper", "hypo", "intra", "retro", "peri", "sub"})
 """Joined to what follows even where they are words of a name themselves."""
 _REACH = 8
@@ -100,6 +92,7 @@ class _Reading:
         # "the" is in no name: "mass in the lung" is "mass in lung".
         split = [word for word in words(text) if word.folded != "the"]
         self.words: list[Word] = _joined(split, text, self.phrases.bases)
+        self.shouted = short_forms.is_shouted(self.words)
         self.bases: list[str] = []
         self.misspelled: set[int] = set()
         for at, word in enumerate(self.words):
@@ -115,6 +108,11 @@ class _Reading:
                 number += 1
             self.clause.append(number)
             end = word.span[1]
+
+    def is_short(self, at: int) -> bool:
+        """Whether a word in capitals is an abbreviation, though it were a name without them."""
+        raw = self.words[at].raw
+        return raw in self.phrases.shorts and raw.isupper() and not self.shouted
 
     def same_clause(self, first: int, end: int) -> bool:
         return self.clause[first] == self.clause[end - 1]
@@ -154,7 +152,7 @@ def _names(reading: _Reading) -> list[_Hit]:
             end = at + length
             if end <= n and reading.same_clause(at, end):
                 key = names.get(tuple(bases[at:end]))
-                if key is not None:
+                if key is not None and not (length == 1 and reading.is_short(at)):
                     hit = _hit(reading, at, end, key)
                     break
         if hit is not None:
@@ -177,7 +175,7 @@ def _shared_heads(reading: _Reading, hits: Sequence[_Hit]) -> list[_Hit]:
     bases, out = reading.bases, list(hits)
     for hit in reversed(hits):
         joint = hit.first - 1
-        if hit.end - hit.first == 1 or joint < 1:
+        if hit.end - hit.first == 1 or joint < 0:
             continue
         if bases[joint] not in _AND and reading.clause[joint] == reading.clause[hit.first]:
             continue
@@ -205,36 +203,34 @@ def _shared_heads(reading: _Reading, hits: Sequence[_Hit]) -> list[_Hit]:
 def _abbreviations(
     reading: _Reading, hits: Sequence[_Hit], specialty: Specialty | None
 ) -> tuple[list[_Hit], tuple[Choice, ...]]:
+    lexicon = reading.lexicon
     taken = {at for hit in hits for at in range(hit.first, hit.end)}
-    shouted = short_forms.is_shouted(reading.words)
     open_ = {
         at: keys
         for at in range(len(reading.words))
         if at not in taken
-        and (keys := short_forms.candidates(reading.words, at, reading.lexicon, shouted=shouted))
+        and (keys := short_forms.candidates(reading.words, at, lexicon, shouted=reading.shouted))
     }
     if not open_:
         return [], ()
     sure = {hit.key for hit in hits if not hit.key.startswith(HALF)}
     said = {word.folded for at, word in enumerate(reading.words) if at not in open_}
-    clinical = bool(sure) or short_forms.is_clinical(said)
-    for at, keys in open_.items():
-        if len(keys) == 1 and not short_forms.needs_context(reading.words[at], shouted=shouted):
-            sure.add(keys[0])
+    # Several abbreviations beside each other are no everyday English, either.
+    clinical = bool(sure) or len(open_) > 1 or short_forms.is_clinical(said)
+    alone = {
+        at
+        for at in open_
+        if not short_forms.needs_context(reading.words[at], lexicon, shouted=reading.shouted)
+    }
+    sure |= {keys[0] for at, keys in open_.items() if at in alone and len(keys) == 1}
     said |= {reading.words[at].raw.lower() for at in open_}
     found, choices = [], []
     for at, keys in open_.items():
+        if at not in alone and not clinical:
+            continue
         word = reading.words[at]
-        if not clinical and short_forms.needs_context(word, shouted=shouted):
-            if len(open_) == 1:
-                continue
-        points = short_forms.weigh(
-            keys,
-            reading.lexicon,
-            near=sure,
-            said=said - {word.raw.lower()},
-            specialty=specialty,
-        )
+        others = said - {word.raw.lower()}
+        points = short_forms.weigh(keys, lexicon, near=sure, said=others, specialty=specialty)
         chosen = short_forms.choose(points)
         if chosen is not None:
             found.append(_Hit(at, at + 1, chosen, "abbreviation"))
@@ -263,14 +259,14 @@ def _pairs(reading: _Reading, hits: Sequence[_Hit]) -> list[_Hit]:
 
 
 def _joins(word: str) -> bool:
-    """Whether a word between the halves of a pair leaves them together; numbers count, "5th" too."""
-    return word in _JOINS or word[0].isdigit()
+    """Whether a word between the halves of a pair leaves them together, as numbers do, too."""
+    return word in JOINS or word[0].isdigit()
 
 
 def _found_there(lexicon: Lexicon, what: str, where: str) -> str | None:
     pairs = lexicon.phrases.pairs
     if (what, where) in pairs:
         return pairs[what, where]
-    if where not in lexicon or lexicon[where].category != "anatomy" or what not in lexicon:
+    if where not in lexicon or lexicon[where].category != "anatomy":
         return None
     return next((pairs[what, up] for up in lexicon.wholes(where) if (what, up) in pairs), None)

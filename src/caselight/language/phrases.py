@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from caselight.language.nouns import Concept
-from caselight.language.words import fold_phrase, plurals
+from caselight.language.words import fold, fold_phrase, plurals
 
 PAIR = " + "
 """Parts the two halves of a synonym that is a pair; see `Concept.synonyms`."""
@@ -52,8 +52,8 @@ class Phrases:
             for half in couples:
                 names.setdefault(based(half), HALF + " ".join(half))
         # A name wins over words that were joined.
-        for key, phrases in named.items():
-            for joined in _joined(concepts[key]):
+        for key, concept in concepts.items():
+            for joined in _joined(concept):
                 bases.setdefault(joined[0], joined[0])
                 names.setdefault(tuple(bases.get(word, word) for word in joined), key)
         lengths: dict[str, set[int]] = defaultdict(set)
@@ -110,12 +110,19 @@ def _named(
 
 
 def _bases(vocabulary: set[str]) -> dict[str, str]:
-    """Every word and its plurals to the shortest word of the vocabulary that has such a plural."""
-    bases: dict[str, str] = {}
-    for word in sorted(vocabulary, key=lambda one: (len(one), one)):
-        base = bases.setdefault(word, word)
-        for plural in plurals(word):
-            bases.setdefault(plural, base)
+    """Every word and its plurals to its singular, or to itself where the vocabulary has none."""
+    ordered = sorted(vocabulary)
+    singular: dict[str, str] = {}
+    several = {word: list(plurals(word)) for word in ordered}
+    for word in ordered:
+        for plural in several[word]:
+            if plural in vocabulary and singular.get(word) != plural:
+                singular.setdefault(plural, word)
+    bases = {word: singular.get(word, word) for word in ordered}
+    for word in ordered:
+        for plural in several[word]:
+            # "pelvises" folds as "visualises" does.
+            bases.setdefault(fold(plural), bases[word])
     return bases
 
 
@@ -129,12 +136,12 @@ def _joined(concept: Concept) -> Iterator[Phrase]:
 def _split_names(
     names: Mapping[Phrase, str], concepts: Mapping[str, Concept]
 ) -> dict[tuple[str, str], str]:
-    """Pairs that names give away: "renal cyst" is "renal" and "cyst", so is a cyst of the kidney."""
+    """Pairs that names give away: "renal cyst" is "renal" and "cyst", a cyst of the kidney."""
     found: dict[tuple[str, str], set[str]] = defaultdict(set)
     for phrase, key in names.items():
         for cut in range(1, len(phrase)):
             one, other = names.get(phrase[:cut]), names.get(phrase[cut:])
-            if one not in concepts or other not in concepts:
+            if one is None or other is None or {one, other} - concepts.keys():
                 continue
             kinds = concepts[one].category, concepts[other].category
             if kinds == ("anatomy", "finding"):

@@ -11,28 +11,15 @@ from dataclasses import dataclass
 
 from caselight.language.lexicon import Lexicon
 from caselight.language.nouns import Concept, Span, Specialty
+from caselight.language.word_lists import CLINICAL, EVERYDAY
 from caselight.language.words import Word
 
 WRITTEN_OUT, CLUE, KIN, SAME_SPECIALTY = 10, 2, 1, 1
-"""What speaks for a meaning: its own name in the text, a clue word, a related concept, and a concept
-of its specialty."""
-_EVERYDAY = frozenset(
-    "abc ace ad ads ai all am an and ant ar are arm as at be by ca cad can cap cast cat cc cm cms cp "
-    "cpa crest de di dish do dr drain ed eg en es et ez fa fab fib gist go ha had he hi hot ibid id "
-    "ie if ilc in inn is it jp la lad le lib los lot lp ma mac mad mals mas map md me men mg mi mm "
-    "mr mrs ms my no nod not nt oct of off on op opt or ort pa pad pan par pc ped peg pet pm pr pres "
-    "ps pt pts pv rat rd re sax sec she so sob sol spect st tab tad tee the tie tips tis to toe ton "
-    "tr ts tv uc up us use vs was way we who yo".split()
-)
-"""Words, titles and units that are no abbreviation of ours in lower case. "VS" is "versus"."""
-_CLINICAL = frozenset(
-    "rule ruled evaluate evaluation assess assessment suspected suspicion suspicious history hx "
-    "patient status post concern concerning exclude consistent diagnosis diagnosed follow followup "
-    "known chronic acute severe mild moderate bilateral old prior previous scan study screening case "
-    "cases negative positive findings signs evidence".split()
-)
+"""What speaks for a meaning: its own name in the text, a clue word, a related concept, and a
+concept of its specialty."""
 _UNITS = frozenset({"mm", "cm", "mg", "ml", "ms", "mv", "cc", "m"})
 _SHOUTED_WORDS = 3
+_FEW_LETTERS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,19 +52,20 @@ def candidates(
             return phrases.shorts[one]
         low = one.lower()
         written = phrases.lower.get(low, ())
-        if written and low not in _EVERYDAY and (shouted or one == low):
+        if written and low not in EVERYDAY and (shouted or one == low):
             return tuple(dict.fromkeys(key for short in written for key in phrases.shorts[short]))
     return ()
 
 
-def needs_context(word: Word, *, shouted: bool) -> bool:
+def needs_context(word: Word, lexicon: Lexicon, *, shouted: bool) -> bool:
     """Whether an abbreviation counts only beside something clinical."""
-    return len(word.raw) <= 2 and (shouted or word.raw.islower())  # noqa: PLR2004
+    as_written = word.raw in lexicon.phrases.shorts and not shouted
+    return len(word.raw) <= _FEW_LETTERS and not as_written
 
 
 def is_clinical(words: Collection[str]) -> bool:
     """Whether any of these folded words speaks of patients and findings."""
-    return not _CLINICAL.isdisjoint(words)
+    return not CLINICAL.isdisjoint(words)
 
 
 def is_shouted(words: Sequence[Word]) -> bool:

@@ -9,7 +9,7 @@ from caselight.language.nouns import Span
 
 # Combining marks, soft hyphens and zero-width joiners stand inside a word, not between two.
 _INSIDE = "\u0300-\u036f\u00ad\u200b-\u200d\u2060\ufeff"
-_WORD = re.compile(rf"[^\W_](?:[^\W_]|[{_INSIDE}])*(?:['\u2019]s\b)?")
+_WORD = re.compile(rf"\b[A-Za-z]/[A-Za-z]\b|[^\W_](?:[^\W_]|[{_INSIDE}])*(?:['\u2019]s\b)?")
 _UNSEEN = re.compile(r"[\u00ad\u200b-\u200d\u2060\ufeff]")
 _OWNER = re.compile(r"['\u2019]s$")
 _BRITISH = re.compile(
@@ -33,7 +33,7 @@ class Word(NamedTuple):
 
 
 def words(text: str) -> list[Word]:
-    """Split a text into words, in order; hyphens and slashes part them."""
+    """Split a text into words, in order; hyphens and slashes part them, but "r/o" is one."""
     found = []
     for match in _WORD.finditer(text):
         raw = match[0]
