@@ -113,7 +113,7 @@ def ours_denials(text: str, spans: Sequence[Span]) -> Verdicts:
 
 
 def negspacy_reader() -> Reader:
-    """Read with negspacy, its clinical terms, on a blank English pipeline with spaCy's sentencizer."""
+    """Read with negspacy and its clinical terms, on a blank pipeline with a sentencizer."""
     import spacy
     from negspacy.negation import Negex  # noqa: F401  (registers "negex")
     from spacy.util import filter_spans

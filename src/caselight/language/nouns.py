@@ -1,7 +1,7 @@
 """The nouns of the room. All are frozen, and say beneath each field what it holds."""
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Generic, Literal, TypeVar
 
 Category = Literal["finding", "anatomy", "device", "procedure", "modality", "view"]
 Specialty = Literal["general", "radiology", "cardiology", "ophthalmology"]
@@ -12,6 +12,7 @@ About = Literal["now", "history", "family", "asked"]
 Side = Literal["left", "right", "bilateral"]
 Severity = Literal["trivial", "mild", "moderate", "severe"]
 Named = Literal["name", "synonym", "abbreviation", "misspelled"]
+T = TypeVar("T")
 Span = tuple[int, int]
 """First character and the one after the last, in the text as it was given."""
 
@@ -66,3 +67,11 @@ class Mention:
     """The least and the greatest size said; equal where it is one; infinity for "at least"."""
     cues: tuple[Span, ...] = ()
     """The words that decided certainty and whom it is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found(Generic[T]):
+    """A value that a text gives, and where."""
+
+    span: Span
+    value: T = field(repr=False)

@@ -29,6 +29,15 @@ ASKS = _set("is are was were does do did has have any could can which what where
 """A sentence that begins so and ends in a question mark asks for all that it names."""
 JOINS = _set(", and - \u2013 \u2014")
 PHRASE_ENDS = _set(", ; : ( ) and with") | VERBS
+PHRASE_PARTS = _set(
+    ", ; : ( ) and or but nor with without which while there versus vs plus adjacent near abutting "
+    "next no not"
+)
+PIECE_PARTS = VERBS | _set(
+    "in of at on within along involving into from to for measuring measures measured over "
+    "throughout across through around about seen noted located"
+)
+"""What parts a phrase into the thing and where it is, or what it is like."""
 FUNCTION_WORDS = VERBS | _set(
     "a about all also am an and any as at be been being but by can could did do does each for from "
     "he her his i if in into it its itself may me might more most my no nor not of on one or other "
