@@ -47,7 +47,7 @@ _CUES: Mapping[Intent, tuple[str, ...]] = {
     ),
     "rule_in": (
         r"confirm\w*|suspect\w*|susp\b\.?|suspicio\w+|concern\w*(?: for| of)|worr(?:y|ied|isome)",
-        r"quer(?:y|ied)\b|possibl[ey]|probabl[ey]|likely|presumed|question of|\?(?=\s*\w)",
+        r"quer(?:y|ied)\b|possibl[ey]|probabl[ey]|likely|presumed|question of",
         r"\bq(?:uestion)? ?\?|(?:is|could|might|may|can) (?:this|it|that|these)\b",
         r"does (?:this|it|that) look|looks? like|consistent with|compatible with|c/?w\b",
         r"evidence of",
@@ -58,9 +58,14 @@ _PATTERNS = [
     (intent, re.compile("|".join(rf"(?:(?<!\w){one}(?!\w))" for one in cues), re.IGNORECASE))
     for intent, cues in _CUES.items()
 ]
+_QUERIED = re.compile(r"\?\s*\w")
+"""A question mark before a word: "?pneumonia"."""
 _NOT_WISHED = re.compile(
-    r"\bno evidence of|\bwithout evidence of|\bnot? (?:likely|suspicious)", re.I
+    r"\b(?:cannot|can't|can not|unable to|not) (?:rule out|exclude)\b|\bno evidence of\b|"
+    r"\bwithout evidence of\b|\bnot? (?:likely|suspicious)\b",
+    re.IGNORECASE,
 )
+"""Says what a picture shows, not what the question wants."""
 
 
 def intent_of(text: str) -> Intent:
@@ -69,4 +74,4 @@ def intent_of(text: str) -> Intent:
     for intent, pattern in _PATTERNS:
         if pattern.search(wished):
             return intent
-    return "find"
+    return "rule_in" if _QUERIED.search(wished) else "find"

@@ -78,11 +78,11 @@ class Plan(_Closed):
     k: int = Field(default=10, ge=1, le=1000)
     template: str | None = Field(default=None, max_length=80)
     """Key of the criteria template that was followed."""
-    lexicon: str = Field(max_length=64)
+    lexicon: str = Field(max_length=80)
     """Digest of the lexicon."""
     model: str | None = Field(default=None, max_length=200)
     """The language model that drafted it; None for none."""
-    prompt: str | None = Field(default=None, max_length=64)
+    prompt: str | None = Field(default=None, max_length=80)
     """Digest of the prompt file."""
     notes: tuple[str, ...] = ()
 

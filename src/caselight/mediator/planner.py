@@ -9,11 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from caselight.language.context_rules import ContextRules
 from caselight.language.lexicon import Lexicon
-from caselight.language.nouns import Mention
-from caselight.language.reading import Reading
+from caselight.language.mentions import find_mentions
+from caselight.language.nouns import Mention, Span
+from caselight.language.reading import read_text
 from caselight.mediator.intent import intent_of
 from caselight.mediator.plan import MOST_CRITERIA, MOST_REWRITES, Criterion, Intent, Plan, Rewrite
+from caselight.mediator.questions import as_asked
 from caselight.mediator.restrict import Restriction, restrictions
 from caselight.mediator.templates import Template, followed
 from caselight.mediator.widen import widened
@@ -34,25 +37,28 @@ class Understood:
     criteria: tuple[Criterion, ...]
     restrictions: tuple[Restriction, ...]
     mentions: tuple[Mention, ...]
-    unknown: tuple[str, ...] = field(repr=False)
+    unread: tuple[Span, ...]
     """Words that carry meaning and that nothing understood."""
     notes: tuple[str, ...] = ()
 
 
-def understand(reading: Reading, lexicon: Lexicon) -> Understood:
+def understand(text: str, lexicon: Lexicon, *, rules: ContextRules | None = None) -> Understood:
     """Say what a question asks for.
 
     Args:
-        reading: of the question, as it was cleaned by the guards.
-        lexicon: that it was read with.
+        text: the question, as the guards have cleaned it.
+        lexicon: what is looked for.
+        rules: context rules of a site; None for our own.
     """
-    narrow = restrictions(reading.text, reading.mentions, lexicon)
-    taken = {one.span for one in narrow}
+    reading = read_text(text, lambda text: find_mentions(text, lexicon), rules=rules)
+    mentions = as_asked(text, reading.mentions, lexicon)
+    narrow = restrictions(text, mentions, lexicon)
+    taken = [one.span for one in narrow]
     criteria: dict[tuple[str, str | None], Criterion] = {}
     notes = []
-    for mention in reading.mentions:
+    for mention in mentions:
         rule = _rule(mention, lexicon)
-        if rule is None or mention.span in taken:
+        if rule is None or any(_overlap(mention.span, span) for span in taken):
             continue
         key = mention.concept, mention.side
         said = criteria.get(key)
@@ -67,12 +73,12 @@ def understand(reading: Reading, lexicon: Lexicon) -> Understood:
             size_mm=mention.size_mm,
         )
     return Understood(
-        text=reading.text,
-        intent=intent_of(reading.text),
+        text=text,
+        intent=intent_of(text),
         criteria=tuple(criteria.values())[:MOST_CRITERIA],
         restrictions=narrow,
-        mentions=reading.mentions,
-        unknown=reading.unknown,
+        mentions=mentions,
+        unread=reading.unread,
         notes=tuple(notes),
     )
 
@@ -136,7 +142,7 @@ def is_direct(understood: Understood) -> bool:
     return (
         understood.intent == "find"
         and not understood.restrictions
-        and not understood.unknown
+        and not understood.unread
         and 1 <= len(understood.mentions) <= 3
         and all(
             mention.certainty == "present"
@@ -157,3 +163,7 @@ def _rule(mention: Mention, lexicon: Lexicon) -> Literal["include", "exclude"] |
     if mention.certainty == "absent":
         return None if category in _PLACES else "exclude"
     return "include"
+
+
+def _overlap(one: Span, other: Span) -> bool:
+    return one[0] < other[1] and other[0] < one[1]

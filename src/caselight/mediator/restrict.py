@@ -1,4 +1,4 @@
-"""What words restrict the cases to: "in women", "over 70", "only CT". A patient at hand is none.
+"""What words restrict the cases to: "in women", "only CT". A patient at hand restricts nothing.
 
 "A 63-year-old woman with effusion" describes whom the question is about, and narrows nothing; "in
 women over 60" does. A modality or a view narrows with a word such as "only" alone: else it is a
@@ -34,10 +34,12 @@ VIEWS: Mapping[str, str] = {
 
 _PEOPLE = r"(?:patients?|cases?|studies|people|subjects|examples?|scans?|films?|images?|exams?)"
 _SEX = {
-    "F": (rf"women|females|girls|ladies|female {_PEOPLE}|female only|only female",),
-    "M": (rf"men|males|boys|gentlemen|male {_PEOPLE}|male only|only male",),
+    "F": (rf"women|females|girls|ladies|female (?:{_PEOPLE}|\w{{3,}}s)|female only|only female",),
+    "M": (rf"men|males|boys|gentlemen|male (?:{_PEOPLE}|\w{{3,}}s)|male only|only male",),
 }
 _NUMBER = r"(\d{1,3})"
+_AGE = r"(1[2-9]|[2-9]\d|1[01]\d)"
+"""A number that is more likely an age than years gone by."""
 _YEARS = r"(?: ?(?:years?|yrs?|yo|y/o)(?: old| of age)?)?"
 _NO_UNIT = r"(?! ?(?:mm|cm|ml|%|hu|mmhg|\d))"
 _OVER = r"(?:over|above|older than|greater than|aged? >=?|aged over|>=?)"
@@ -48,10 +50,11 @@ _AGES: tuple[tuple[str, str], ...] = (
         rf"(?:aged?|ages|between)(?: ages?)?(?: of)?(?: from)? {_NUMBER}{_TO}{_NUMBER}{_YEARS}",
         "{0}..{1}",
     ),
-    (rf"{_NUMBER}{_TO}{_NUMBER} ?(?:years?|yrs?)[ -]?olds", "{0}..{1}"),
+    (rf"{_NUMBER}{_TO}{_NUMBER} ?(?:years?|yrs?)[ -]?olds?", "{0}..{1}"),
+    (rf"(?:{_PEOPLE}|women|men|females|males) {_NUMBER}{_TO}{_NUMBER}{_YEARS}", "{0}..{1}"),
     (rf"(?:in|of) their (?:(?:early|mid|late)[ -]?)?{_NUMBER}'?s", "{0}s"),
-    (rf"{_OVER} ?(?:the age of )?{_NUMBER}{_YEARS}{_NO_UNIT}", "{0}.."),
-    (rf"{_UNDER} ?(?:the age of )?{_NUMBER}{_YEARS}{_NO_UNIT}", "..{0}"),
+    (rf"{_OVER} ?(?:the age of )?{_AGE}{_YEARS}{_NO_UNIT}", "{0}.."),
+    (rf"{_UNDER} ?(?:the age of )?{_AGE}{_YEARS}{_NO_UNIT}", "..{0}"),
     (r"neonat(?:es?|al)|newborns?|infants?(?! \w+ old)|preterms?|premature babies|babies", "..1"),
     (
         rf"children|kids|child(?:hood)? {_PEOPLE}|pa?ediatrics?|adolescents|teen\w*|girls|boys",
@@ -77,6 +80,11 @@ def _whole(pattern: str) -> re.Pattern[str]:
 
 _SEXES = [(sex, _whole("|".join(cues))) for sex, cues in _SEX.items()]
 _BANDS = [(_whole(pattern), shape) for pattern, shape in _AGES]
+
+
+_EYES = _whole(
+    r"(?:only |just )(?P<a>left|right)[ -]?(?:sided )?\w+s|(?P<b>left|right) \w+s (?:only|alone)"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +122,9 @@ def _people(text: str) -> list[Restriction]:
         for sex, pattern in _SEXES
         for match in pattern.finditer(text)
     ]
+    for match in _EYES.finditer(text):
+        side = (match["a"] or match["b"])[0].upper()
+        found.append(Restriction(key="laterality", value=side, span=match.span()))
     for pattern, shape in _BANDS:
         match = pattern.search(text)
         if match is not None:
@@ -123,10 +134,12 @@ def _people(text: str) -> list[Restriction]:
 
 
 def _in_order(value: str) -> str:
-    """An age range as a filter takes it: the lesser age first."""
+    """An age range as a filter takes it: the lesser age first; "under 50" is up to 49."""
     low, dots, high = value.partition("..")
     if dots and low and high and int(low) > int(high):
         return f"{high}..{low}"
+    if dots and not low and high not in ("1", "17"):
+        return f"..{int(high) - 1}"
     return value
 
 

@@ -36,9 +36,7 @@ class Template(BaseModel):
     def criteria(self) -> tuple[Criterion, ...]:
         """What it adds to a plan."""
         return tuple(
-            Criterion(
-                rule=rule, concept=key, weight=weight, why="template", citation=self.citation
-            )
+            Criterion(rule=rule, concept=key, weight=weight, why="template", citation=self.citation)
             for rule, added in (("include", self.include), ("exclude", self.exclude))
             for key, weight in added.items()
         )
