@@ -4,6 +4,7 @@ import base64
 import json
 import socket
 import subprocess
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from caselight.merkle import leaf_digest
 from tests.audit.export.sample import searches
 from tests.audit.export.schema import details, parsed
 from tests.audit.export.servers import (
+    Silent,
     apart,
     certificate,
     hangs_up_after,
@@ -95,6 +97,7 @@ def test_a_file_is_written_whole_and_never_over_another(tmp_path: Path) -> None:
     one = export(home, "--out", tmp_path / "one", "--cursor", cursor)
     assert one.out == f"28 exported as fhir to {tmp_path / 'one'}: records 0 to 27\n"
     assert positions((tmp_path / "one").read_text("utf-8")) == list(range(28))
+    assert (tmp_path / "one").stat().st_mode & 0o777 == 0o600
     open_log(home).append(*searches(1))
     before = cursor.read_bytes()
     again = export(home, "--out", tmp_path / "one", "--cursor", cursor)
@@ -157,6 +160,28 @@ def test_a_server_gets_every_record_once(tmp_path: Path, secured: bool) -> None:
     assert answer.out.endswith(": records 28 to 2027\n")
     assert len(messages) == 2_000
     assert sent()[1] == []
+
+
+@pytest.mark.slow
+def test_a_killed_export_moves_no_cursor(tmp_path: Path) -> None:
+    home = trained_copy(tmp_path)
+    open_log(home).append(*searches(2_000))
+    kept = ("--cursor", tmp_path / "cursor")
+    with serving(Silent()) as (port, _):
+        args = ("audit", "export", "--home", home, "--as", "dicom", "--timeout", "60", *kept)
+        running = subprocess.Popen([script(), *map(str, args), "--to", f"127.0.0.1:{port}"])
+        while not (tmp_path / ".cursor.next").exists():
+            assert running.poll() is None
+            time.sleep(0.01)
+        busy = export(home, *kept)
+        assert busy.refusal[0] == "audit.not_exported"
+        running.kill()
+        running.wait(30)
+    assert not (tmp_path / "cursor").exists()
+    assert len(export(home, *kept).out.splitlines()) == 2_028
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names >= {"cursor", ".cursor.lock"}
+    assert ".cursor.next" not in names
 
 
 def test_a_broken_log_does_not_leave(tmp_path: Path) -> None:

@@ -148,6 +148,7 @@ def _written(path: Path | None, framing: Framing) -> Iterator[Sink]:
             sys.stdout.flush()
         return
     with new_file(path) as staged, staged.open("wb") as file:
+        staged.chmod(0o600)  # for its owner alone, as the log is
         yield lambda message: (file.write(framed(message, framing)), None)[1]
         file.flush()
         os.fsync(file.fileno())

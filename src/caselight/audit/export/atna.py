@@ -138,7 +138,7 @@ def _subject(root: ET.Element, subject: Subject, kind: Kind) -> None:
         return
     name = "pseudonym" if of_patient else id_type.meaning
     ET.SubElement(found, "ParticipantObjectName").text = name
-    if of_patient:
+    if subject.kind == "patient":
         described = ET.SubElement(found, "ParticipantObjectDescription")
         ET.SubElement(described, "Anonymized").text = "true"
 

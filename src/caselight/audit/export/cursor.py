@@ -6,7 +6,6 @@ verify --witness` takes it.
 
 import contextlib
 import os
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,7 +22,8 @@ class Cursor:
         self.path = path
         self.begin = begin
         """Where the last export came to its end; None before the first."""
-        self._staged = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
+        # One name, since one export at a time is here: what a killed one left is written over.
+        self._staged = path.with_name(f".{path.name}.next")
 
     def stage(self, note: str) -> None:
         """Write where the export will end, before anything leaves: a full disk shows now."""
