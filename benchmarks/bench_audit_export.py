@@ -27,7 +27,6 @@ from machine import commit, machine
 from tests.audit.export.servers import certificate, server_context, serving
 
 RESULTS = Path(__file__).resolve().parent / "results" / "audit_export.json"
-N_RUNS = 3
 _CHILD = """
 import resource, sys
 from caselight.cli.main import run
@@ -63,20 +62,20 @@ def export(home: Path, *options: object) -> Run:
     return seconds, float(used[1]), int(used[2]) / 1024
 
 
-def to_file(home: Path, n: int, form: str, out: Path) -> dict[str, float]:
+def to_file(home: Path, n: int, form: str, out: Path, *, n_runs: int) -> dict[str, float]:
     """Some runs to a file."""
     runs = []
-    for _ in range(N_RUNS):
+    for _ in range(n_runs):
         out.unlink(missing_ok=True)
         runs.append(export(home, "--as", form, "--out", out))
     return {**figures(n, runs), "bytes_a_message": round(out.stat().st_size / n)}
 
 
-def to_server(home: Path, n: int, folder: Path, *, secured: bool) -> dict[str, float]:
+def to_server(home: Path, n: int, folder: Path, *, secured: bool, n_runs: int) -> dict[str, float]:
     """Some runs to a server of this process."""
     files = certificate(folder, "server")
     runs = []
-    for _ in range(N_RUNS):
+    for _ in range(n_runs):
         with serving(counts, tls=server_context(files) if secured else None) as (port, read):
             options = ["--as", "dicom", "--to", f"127.0.0.1:{port}"]
             runs.append(export(home, *options, *(["--ca", files[0]] if secured else [])))
@@ -108,23 +107,28 @@ def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true")
-    quick = parser.parse_args().quick
+    parser.add_argument("--runs", type=int, default=1)
+    asked = parser.parse_args()
+    quick, runs = asked.quick, asked.runs
     lengths = (1_000, 10_000) if quick else (10_000, 100_000)
-    result: dict[str, Any] = {"seed": 0, "runs": N_RUNS, "to_file": {}, "to_server": {}}
+    result: dict[str, Any] = {"seed": 0, "runs": runs, "to_file": {}, "to_server": {}}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for n in lengths:
             home = home_of(folder / f"home-{n}", n)
-            for form in ("dicom", "fhir", "fhir-r5"):
-                found = to_file(home, n, form, folder / "out")
+            for form in ("dicom", "fhir"):
+                found = to_file(home, n, form, folder / "out", n_runs=runs)
                 result["to_file"].setdefault(form, []).append(found)
                 print(form, found, flush=True)
-        n = lengths[-1]
+        n = lengths[0]
         for kind, secured in (("tcp", False), ("tls", True)):
-            result["to_server"][kind] = to_server(folder / f"home-{n}", n, folder, secured=secured)
+            result["to_server"][kind] = to_server(
+                folder / f"home-{n}", n, folder, secured=secured, n_runs=runs
+            )
             print(kind, result["to_server"][kind], flush=True)
+        n = lengths[-1]
         # What a cron job does when there is little new.
-        cursor = ("--as", "dicom", "--cursor", folder / "cursor")
+        cursor = ("--as", "fhir", "--cursor", folder / "cursor")
         export(folder / f"home-{n}", *cursor, "--out", folder / "all")
         open_log(folder / f"home-{n}").append(answer(0))
         new = [export(folder / f"home-{n}", *cursor, "--out", folder / "new")]

@@ -360,8 +360,8 @@ def export_lines(row: Row | None) -> Iterator[str]:
         return
     yield (
         "By `caselight audit export` in a process of its own, start and verification included "
-        "(`bench_audit_export.py`): searches with ten hits each, made up, the quickest of "
-        f"{row['runs']} runs."
+        "(`bench_audit_export.py`): searches with ten hits each, made up; the quickest of "
+        f"{row['runs']}, at the lowest priority of a machine that others used as well."
     )
     yield ""
     yield "| as | records | s | processor s | records a second | peak MiB | bytes a message |"
