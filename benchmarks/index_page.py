@@ -24,8 +24,8 @@ HEAD = """\
 # How fast, how safe and how large is the index?
 
 Written by `python benchmarks/index_page.py` from what `make bench-index`, `bench_index_cases.py`,
-`bench_mixed.py`, `bench_float.py`, `bench_shards.py` and `bench_record.py` keep under
-benchmarks/results; do not edit.
+`bench_mixed.py`, `bench_float.py`, `bench_shards.py`, `bench_record.py` and
+`bench_audit_export.py` keep under benchmarks/results; do not edit.
 Two virtual cores that others share; one thread everywhere; all methods of a case take turns in one
 run, and the ratios, not the milliseconds, are what to read. "Clustered" codes: n/50 random centres,
 members with 6.25 % of the bits flipped, and a query is a member with another 6.25 % flipped.
@@ -351,6 +351,39 @@ def record_lines(row: Row | None) -> Iterator[str]:
     yield ""
 
 
+def export_lines(row: Row | None) -> Iterator[str]:
+    """The record, exported."""
+    yield "### Exported"
+    yield ""
+    if row is None:
+        yield from ("Not run.", "")
+        return
+    yield (
+        "By `caselight audit export` in a process of its own, start and verification included "
+        "(`bench_audit_export.py`): searches with ten hits each, made up; the quickest of "
+        f"{row['runs']}, at the lowest priority of a machine that others used as well."
+    )
+    yield ""
+    yield "| as | records | s | processor s | records a second | peak MiB | bytes a message |"
+    yield "|---|---|---|---|---|---|---|"
+    rows = [(form, one) for form, each in row["to_file"].items() for one in each]
+    rows += [(f"dicom over {kind.upper()}", one) for kind, one in row["to_server"].items()]
+    for name, one in rows:
+        size = f"{one['bytes_a_message']:,}" if "bytes_a_message" in one else ""
+        yield (
+            f"| {name} | {one['records']:,} | {one['seconds']} | {one['processor_s']} | "
+            f"{one['a_second']:,} | {one['peak_mib']} | {size} |"
+        )
+    yield ""
+    new, alone = row["one_new"], row["one_alone"]
+    yield (
+        f"One new record behind {new['log'] - 1:,}, with a cursor: {new['seconds']} s; the one "
+        f"record of an empty log: {alone['seconds']} s. Machine: {row['machine']['processor']}; "
+        f"commit {row['commit']}."
+    )
+    yield ""
+
+
 def where(rows: Sequence[Row]) -> Iterator[str]:
     """On what it was measured."""
     machine = rows[-1]["machine"]
@@ -374,6 +407,7 @@ def main() -> None:
         *float_lines(read("float.json") or []),
         *shards_lines(read("shards.json")),
         *record_lines(read("record.json")),
+        *export_lines(read("audit_export.json")),
         *tables(rows),
         *where(rows),
     ]

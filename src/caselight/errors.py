@@ -201,6 +201,7 @@ class AuditError(Error):
         "audit.newer_version",
         "audit.no_such_record",
         "audit.bad_proof",
+        "audit.not_exported",
     )
 
 

@@ -14,6 +14,7 @@ COMMANDS = (
     ("adapt",),
     ("audit",),
     ("audit", "checkpoint"),
+    ("audit", "export"),
     ("audit", "prove"),
     ("audit", "show"),
     ("audit", "verify"),

@@ -12,10 +12,11 @@ import secrets
 import shutil
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from caselight.audit.end import LogEnd
 from caselight.audit.files import LogFiles, flush_folder
 from caselight.audit.notes import Checkpoint, Signer
 from caselight.audit.record import (
@@ -36,28 +37,6 @@ SELF = "caselight"
 Clock = Callable[[], datetime]
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
-    """Where a log ends."""
-
-    n_bytes: int
-    last: str
-    peaks: tuple[bytes, ...]
-    size: int
-
-    def checkpoint(self, origin: str) -> Checkpoint:
-        peaks = ",".join(peak.hex() for peak in self.peaks)
-        extra = (f"bytes {self.n_bytes}", f"last {self.last}", f"peaks {peaks}")
-        root = Frontier(self.size, self.peaks).root()
-        return Checkpoint(origin=origin, size=self.size, root=root, extra=extra)
-
-    @classmethod
-    def read(cls, checkpoint: Checkpoint) -> "_State":
-        said = dict(line.split(" ", 1) for line in checkpoint.extra)
-        peaks = tuple(bytes.fromhex(p) for p in said["peaks"].split(",") if p)
-        return cls(int(said["bytes"]), said["last"], peaks, checkpoint.size)
-
-
 class _Ticket:
     """Entries that wait for their turn."""
 
@@ -75,7 +54,7 @@ class AuditLog:
         self.digest_key = files.digest_key()
         self._signer = signer
         self._clock = clock
-        self._state: _State | None = None
+        self._state: LogEnd | None = None
         self._torn = self._unsigned = 0
         self._queue: list[_Ticket] = []
         self._queue_lock = threading.Lock()
@@ -123,14 +102,14 @@ class AuditLog:
         """
         head, _ = self.files.read_head()
         marks = [f'"event":"{event}"'.encode() for event in events]
-        for position, line in enumerate(lines_of(self.files.log, _State.read(head).n_bytes)):
+        for position, line in enumerate(lines_of(self.files.log, LogEnd.read(head).n_bytes)):
             if position >= start and (not marks or any(mark in line for mark in marks)):
                 yield read_line(line)
 
     def leaves(self) -> tuple[Checkpoint, list[bytes]]:
         """The newest checkpoint and the digests of its leaves, each as its line says it."""
         head, _ = self.files.read_head()
-        lines = lines_of(self.files.log, _State.read(head).n_bytes)
+        lines = lines_of(self.files.log, LogEnd.read(head).n_bytes)
         try:
             return head, [bytes.fromhex(line[:64].decode()) for line in lines]
         except ValueError:
@@ -149,7 +128,7 @@ class AuditLog:
             with self.files.writing():
                 self.files.name_witness(path)
                 head, _ = self.files.read_head()
-                self._ask_witness(_State.read(head))
+                self._ask_witness(LogEnd.read(head))
                 self._tell_witness(head)
         except OSError as error:
             raise _not_written(error, "the name of the witness file") from error
@@ -180,8 +159,8 @@ class AuditLog:
             ticket.error = error
 
     def _lines(
-        self, group: Sequence[_Ticket], state: _State
-    ) -> tuple[list[bytes], list[list[int]], _State]:
+        self, group: Sequence[_Ticket], state: LogEnd
+    ) -> tuple[list[bytes], list[list[int]], LogEnd]:
         frontier = Frontier(state.size, state.peaks)
         last, lines = state.last, []
 
@@ -199,9 +178,9 @@ class AuditLog:
             add(Entry(event="log.recovered", actor=SELF, payload=said))
         positions = [[add(entry) for entry in ticket.entries] for ticket in group]
         n_bytes = state.n_bytes + sum(map(len, lines))
-        return lines, positions, _State(n_bytes, last, tuple(frontier.peaks), frontier.size)
+        return lines, positions, LogEnd(n_bytes, last, tuple(frontier.peaks), frontier.size)
 
-    def _write(self, lines: Sequence[bytes], state: _State) -> None:
+    def _write(self, lines: Sequence[bytes], state: LogEnd) -> None:
         """Make lines durable, then say so in the head and to the witness."""
         if not lines:
             return
@@ -222,7 +201,7 @@ class AuditLog:
         self._torn = self._unsigned = 0
         self._tell_witness(checkpoint)
 
-    def _current(self) -> _State:
+    def _current(self) -> LogEnd:
         """Where the log ends now; other processes may have gone on, or been killed."""
         if not self.files.log.exists():
             raise AuditError(
@@ -234,7 +213,7 @@ class AuditLog:
         if self._state is not None and self._state.n_bytes == size:
             return self._state
         head, _ = self.files.read_head()
-        state = _State.read(head)
+        state = LogEnd.read(head)
         if size < state.n_bytes:
             raise AuditError(
                 f"the log holds {size} bytes and its head is signed for {state.n_bytes}: records "
@@ -246,7 +225,7 @@ class AuditLog:
         self._ask_witness(state)
         return state
 
-    def _read_on(self, state: _State, size: int) -> _State:
+    def _read_on(self, state: LogEnd, size: int) -> LogEnd:
         """Take in whole records that the head does not know, and set the rest aside.
 
         A killed writer may have flushed them and not have signed for them; who has not the key can
@@ -268,7 +247,7 @@ class AuditLog:
         if n_bytes < size:
             self._set_aside(n_bytes, size, position=frontier.size)
         self._unsigned = frontier.size - state.size
-        return _State(n_bytes, last, tuple(frontier.peaks), frontier.size)
+        return LogEnd(n_bytes, last, tuple(frontier.peaks), frontier.size)
 
     def _set_aside(self, begin: int, end: int, *, position: int) -> None:
         """Take what was never acknowledged out of the log, but do not destroy it."""
@@ -295,7 +274,7 @@ class AuditLog:
         except OSError as error:
             raise _not_written(error, "the witness file") from error
 
-    def _ask_witness(self, state: _State) -> None:
+    def _ask_witness(self, state: LogEnd) -> None:
         """Refuse to go on from less than the witness has seen."""
         note = self.files.last_witnessed()
         if note is None:
@@ -355,7 +334,7 @@ def _create(home: Path, clock: Clock) -> None:
         entry = Entry(event="log.created", actor=SELF, payload=created)
         line, digest = make_line(entry, position=0, at=clock(), previous=NO_RECORD)
         files.make("log", line)
-        state = _State(len(line), digest.hex(), (digest,), 1)
+        state = LogEnd(len(line), digest.hex(), (digest,), 1)
         files.write_head(signer.sign(state.checkpoint(signer.name)))
         flush_folder(files.folder)
         with contextlib.suppress(FileExistsError, NotADirectoryError):

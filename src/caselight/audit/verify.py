@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from caselight.audit.end import BEGINNING, LogEnd
 from caselight.audit.files import LogFiles
 from caselight.audit.notes import Checkpoint, Verifier, split_notes
-from caselight.audit.record import NO_RECORD, split_line
+from caselight.audit.record import split_line
 from caselight.errors import AuditError
 from caselight.merkle import Frontier, leaf_digest
 
@@ -50,12 +51,12 @@ class Verdict:
 
 
 class Walk:
-    """Reads a log line by line and notes what does not fit."""
+    """Reads a log line by line, from its beginning or a later end, and notes what does not fit."""
 
-    def __init__(self) -> None:
-        self.frontier = Frontier()
+    def __init__(self, begin: LogEnd = BEGINNING) -> None:
+        self.frontier = Frontier(begin.size, begin.peaks)
         self.faults: list[Fault] = []
-        self._previous: bytes | None = NO_RECORD.encode()
+        self._previous: bytes | None = begin.last.encode()
 
     def line(self, line: bytes) -> bytes | None:
         """Take the next line, without its newline; returns the digest of its leaf."""

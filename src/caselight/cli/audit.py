@@ -15,6 +15,7 @@ from caselight.audit.notes import Verifier, read_verifier, split_notes
 from caselight.audit.proofs import check_proof, prove_growth, prove_inclusion, read_proof
 from caselight.audit.record import EVENTS, AuditRecord
 from caselight.audit.verify import Verdict, verify_log
+from caselight.cli.audit_export import export
 from caselight.cli.common import AsJson, Home, out, print_json
 from caselight.data.new_files import new_file
 from caselight.data.store import open_store
@@ -24,6 +25,7 @@ from caselight.recording import Recorder
 SHOWN = 20
 
 app = typer.Typer(no_args_is_help=True, help="The record of a home, which nobody can change.")
+app.command("export")(export)
 
 MaybeHome = Annotated[
     Path | None,
