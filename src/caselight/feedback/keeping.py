@@ -1,0 +1,108 @@
+"""Keep the words of queries where a site asks for it, and forget them."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from caselight.config import WordsSettings
+from caselight.data.store import Store
+from caselight.data.words import has_words, open_words
+from caselight.errors import StoreError, WordsError
+from caselight.recording import Recorder
+from caselight.types import Query
+
+Keep = Callable[[int, Query, Sequence[str]], str | None]
+"""What `caselight.search.search` is given."""
+_EDGES = ".,;:!?()[]{}\"'"
+
+
+def words_keeper(
+    store: Store,
+    settings: WordsSettings,
+    *,
+    is_identifying: Callable[[str], bool],
+    today: Callable[[], date],
+) -> Keep:
+    """What keeps the words of each search, as the settings say.
+
+    Args:
+        store: the open home.
+        settings: for how long, and under which key.
+        is_identifying: whether words hold what may name a person; these are not kept.
+        today: the day, UTC.
+    """
+
+    def keep(record: int, query: Query, pictures: Sequence[str]) -> str | None:
+        words = query.text
+        if words is None or is_identifying(words):
+            return None
+        named = {store.owner(uid) for uid in store.rows_named((*query.like, *query.unlike))}
+        named |= {owner for digest in pictures for owner in store.owners_of_picture(digest)}
+        named |= _in_words(store, words)
+        day = today()
+        try:
+            with open_words(store.home, key=settings.key, today=day) as kept:
+                kept.keep(
+                    record,
+                    words,
+                    today=day,
+                    days=settings.keep_days,
+                    named=named,
+                    is_there=lambda patient: bool(store.rows_of(patient)),
+                )
+        except (StoreError, WordsError) as error:
+            # An answer that is on the record is given: nobody waits for it because of these.
+            return f"the words were not kept: {error}"
+        return None
+
+    return keep
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgotten:
+    """What was forgotten of the kept words."""
+
+    words: int
+    """Of so many searches."""
+    key: bool
+    """Whether the key was destroyed."""
+
+
+def forget(
+    store: Store,
+    recorder: Recorder,
+    *,
+    settings: WordsSettings,
+    today: date,
+    before: date | None = None,
+    record: int | None = None,
+    everything: bool = False,
+) -> Forgotten:
+    """Delete kept words: those before a day, those of one search, or all, and the key with them.
+
+    Raises:
+        WordsError: `words.bad_key` for a file that is no key, when all are to be forgotten.
+        StoreError: when the home cannot be written.
+    """
+    if not has_words(store.home):
+        return Forgotten(words=0, key=False)
+    destroyed = False
+    with open_words(store.home, key=settings.key, today=today) as kept:
+        if everything:
+            n_words, destroyed = kept.forget_all()
+        elif record is not None:
+            n_words = kept.forget([record])
+        else:
+            n_words = 0 if before is None else kept.forget_before(before)
+    forgotten = Forgotten(words=n_words, key=destroyed)
+    recorder.say("words.forgotten", {"words": n_words, "key": destroyed})
+    return forgotten
+
+
+def _in_words(store: Store, words: str) -> set[str]:
+    """Patients whom words name by the id of a study, or by their pseudonym."""
+    said = {one.strip(_EDGES) for one in words.split()}
+    owners = {store.owner(uid) for uid in store.rows_named(said)}
+    keys = {one for one in said if re.fullmatch(r"[0-9a-f]{32}", one)}
+    return owners | {key for key in keys if store.rows_of(key)}
