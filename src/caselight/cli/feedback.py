@@ -40,7 +40,7 @@ def feedback() -> None:
 def add(
     home: Home,
     record: Annotated[int, typer.Argument(help="Of the answer, as every search prints it.")],
-    studies: Annotated[list[str], typer.Argument(metavar="STUDY...", help="Hits of it.")],
+    studies: Annotated[list[str], typer.Argument(metavar="STUDY", help="Hits of it.")],
     relevant: Annotated[
         bool | None,
         typer.Option("--relevant/--not-relevant", help="Whether they answer what was asked."),
@@ -96,7 +96,7 @@ def list_(
 def review(
     home: Home,
     verdict: Annotated[Literal["approve", "reject"], typer.Argument(help="What becomes of it.")],
-    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Feedback that waits.")],
+    ids: Annotated[list[str], typer.Argument(metavar="ID", help="Feedback that waits.")],
     reviewer: Annotated[
         str | None,
         typer.Option("--reviewer", metavar="NAME", help="Who says so; you if not given."),
@@ -193,7 +193,9 @@ def forget(
     if gone.key:
         _say("the key was destroyed: copies of these words cannot be read either")
     elif all_:
-        _say("note: no key was there to destroy; if it lies elsewhere, set words.key to it")
+        _say(
+            "note: the key is not there, and was not destroyed; if it lies elsewhere, set words.key"
+        )
 
 
 def _sure(home: Path) -> None:

@@ -243,7 +243,7 @@ def open_database(path: Path, schema: str, *, version: int) -> Iterator[sqlite3.
 
     Args:
         path: its file.
-        schema: one statement that makes its table where there is none.
+        schema: statements that make its tables where there are none.
         version: of the schema.
 
     Raises:
@@ -262,7 +262,7 @@ def open_database(path: Path, schema: str, *, version: int) -> Iterator[sqlite3.
                     code="store.newer_version",
                 )
             if found < version:
-                db.execute(schema)
+                db.executescript(schema)
                 db.execute(f"PRAGMA user_version = {version}")
         yield db
 

@@ -37,19 +37,22 @@ _KEY_BYTES = 32
 _KEY = re.compile(rb"caselight-words-key ([0-9a-f]{64})\n")
 """It says what it is: any other file, the home's own key say, is never taken for it."""
 _NONCE_BYTES = 12
-_SCHEMA = (
-    "CREATE TABLE IF NOT EXISTS words (record INTEGER PRIMARY KEY, nonce BLOB NOT NULL,"
-    " ciphertext BLOB NOT NULL, day TEXT NOT NULL, until TEXT NOT NULL, named TEXT NOT NULL,"
-    " key TEXT NOT NULL)"
-)
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS words (
+  record INTEGER PRIMARY KEY, nonce BLOB NOT NULL, ciphertext BLOB NOT NULL, day TEXT NOT NULL,
+  until TEXT NOT NULL, named TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS words_by_until ON words (until);
+CREATE TABLE IF NOT EXISTS sealed (key TEXT NOT NULL);
+"""
 
 
 class WordStore:
     """The open store of words of one home. Use `open_words`."""
 
-    def __init__(self, db: sqlite3.Connection, key_file: Path) -> None:
+    def __init__(self, db: sqlite3.Connection, key_file: Path, *, own_key: bool) -> None:
         self._db = db
         self._key_file = key_file
+        self._own_key = own_key
 
     def __len__(self) -> int:
         with explained():
@@ -92,9 +95,9 @@ class WordStore:
             said = (record, today.isoformat(), until.isoformat(), json.dumps(sorted(named)))
             sealed = AESGCM(key).encrypt(nonce, words.encode(), _bound(*said))
             self._db.execute(
-                "INSERT INTO words (record, day, until, named, nonce, ciphertext, key)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (*said, nonce, sealed, _name(key)),
+                "INSERT INTO words (record, day, until, named, nonce, ciphertext)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (*said, nonce, sealed),
             )
             return True
 
@@ -106,25 +109,36 @@ class WordStore:
                 naming the record.
         """
         # In one transaction, or the key could be destroyed between it and the rows.
+        wanted = set(records)
         with self._transaction():
-            rows = [row for row in self._rows() if row[0] in set(records)]
+            rows = [row for row in self._rows() if row[0] in wanted]
             if not rows:
                 return {}
             key = self._key(make=False)
             return {row[0]: _opened(key, *row) for row in rows}
 
     def named(self, record: int) -> tuple[str, ...]:
-        """Whom the query of a search named, where its words are kept; this needs no key."""
+        """Whom the query of a search named, where its words are kept; this needs no key.
+
+        Raises:
+            WordsError: `words.altered`.
+        """
         with explained():
             asked = "SELECT named FROM words WHERE record = ?"
             row = self._db.execute(asked, (record,)).fetchone()
-        return () if row is None else tuple(json.loads(row[0]))
+        if row is None:
+            return ()
+        named = _patients(row[0])
+        if named is None:
+            raise _altered(record)
+        return named
 
     def stray(self, is_there: Callable[[str], bool]) -> list[int]:
-        """Records whose query named somebody who is not there."""
+        """Records whose query named somebody who is not there, or nobody can tell any more whom."""
         with explained():
             found = self._db.execute("SELECT record, named FROM words ORDER BY record").fetchall()
-        return [record for record, named in found if not all(map(is_there, json.loads(named)))]
+        read = [(record, _patients(said)) for record, said in found]
+        return [n for n, named in read if named is None or not all(map(is_there, named))]
 
     def forget(self, records: Collection[int]) -> int:
         """Delete the words of some searches, and write the file anew; how many there were."""
@@ -146,21 +160,18 @@ class WordStore:
     def forget_all(self) -> tuple[int, bool]:
         """Destroy the key, then delete everything.
 
-        A kill in between leaves rows that nobody can read; the next call deletes them.
+        A file elsewhere is destroyed only if it is the key that words were kept under. A kill in
+        between leaves rows that nobody can read; the next call deletes them.
 
         Returns:
-            How many rows there were, and whether there was a key to destroy.
-
-        Raises:
-            WordsError: `words.bad_key` for a file elsewhere that is no key: it is left alone.
+            How many rows there were, and whether a key was destroyed.
         """
         with self._transaction():
-            found = self._key_file.exists()
+            found = self._key_file.exists() and (self._own_key or self._is_ours())
             if found:
-                if self._key_file.name != KEY_FILE:
-                    _read_key(self._key_file)
                 _destroy(self._key_file)
             gone = self._db.execute("DELETE FROM words").rowcount
+            self._db.execute("DELETE FROM sealed")
         self._vacuum()
         return gone, found
 
@@ -181,17 +192,30 @@ class WordStore:
 
     def _key(self, *, make: bool) -> bytes:
         """The key, made where there is neither one nor anything that needs one."""
-        sealed = self._db.execute("SELECT DISTINCT key FROM words").fetchall()
-        if make and not sealed and not self._key_file.exists():
+        sealed = self._sealed()
+        if make and sealed is None and not self._key_file.exists():
             _make_key(self._key_file)
         key = _read_key(self._key_file)
-        if any(name != _name(key) for (name,) in sealed):
+        if sealed is None:
+            self._db.execute("INSERT INTO sealed VALUES (?)", (_name(key),))
+        elif sealed != _name(key):
             raise WordsError(
                 f"{self._key_file} is not the key that the words were kept under; restore that, "
                 "or destroy them with `caselight feedback forget --all`",
                 code="words.wrong_key",
             )
         return key
+
+    def _sealed(self) -> str | None:
+        """The name of the key that words are kept under; None before the first."""
+        row = self._db.execute("SELECT key FROM sealed").fetchone()
+        return None if row is None else str(row[0])
+
+    def _is_ours(self) -> bool:
+        try:
+            return self._sealed() == _name(_read_key(self._key_file))
+        except WordsError:
+            return False
 
     def _vacuum(self) -> None:
         with explained():
@@ -231,7 +255,10 @@ def open_words(home: Path, *, key: str | None, today: date) -> Iterator[WordStor
 def kept_words(home: Path, *, key: str | None = None) -> Iterator[WordStore]:
     """As `open_words`, and nothing is deleted: for who only counts, or deletes by itself."""
     with open_database(home / FILE, _SCHEMA, version=VERSION) as db:
-        yield WordStore(db, home / KEY_FILE if key is None else Path(key))
+        # What was changed is refused by name, not as a whole because it is no text.
+        db.text_factory = lambda raw: raw.decode("utf-8", "replace")
+        key_file = home / KEY_FILE if key is None else Path(key)
+        yield WordStore(db, key_file, own_key=key is None)
 
 
 def has_words(home: Path) -> bool:
@@ -245,11 +272,23 @@ def _opened(
     try:
         return AESGCM(key).decrypt(nonce, sealed, _bound(record, day, until, named)).decode()
     except (InvalidTag, ValueError, TypeError):
-        raise WordsError(
-            f"the kept words of record {record} were changed or are damaged, and are not used; "
-            f"restore {FILE}, or run `caselight feedback forget --record {record}`",
-            code="words.altered",
-        ) from None
+        raise _altered(record) from None
+
+
+def _altered(record: int) -> WordsError:
+    return WordsError(
+        f"the kept words of record {record} were changed or are damaged, and are not used; restore "
+        f"{FILE}, or run `caselight feedback forget --record {record}`",
+        code="words.altered",
+    )
+
+
+def _patients(said: str) -> tuple[str, ...] | None:
+    """Whom a row names; None where that was damaged."""
+    try:
+        return tuple(str(one) for one in json.loads(said))
+    except (ValueError, TypeError):
+        return None
 
 
 def _bound(record: int, day: str, until: str, named: str) -> bytes:
@@ -258,7 +297,7 @@ def _bound(record: int, day: str, until: str, named: str) -> bytes:
 
 
 def _name(key: bytes) -> str:
-    """Says which key a row needs, and nothing about the key."""
+    """Says which key the rows need, and nothing about the key."""
     return hmac.new(key, b"caselight-words-key", hashlib.sha256).hexdigest()[:16]
 
 

@@ -180,7 +180,8 @@ def _learned(made: Iterable[AuditRecord], feedback: str) -> Iterator[LearnedFrom
     for record in made:
         said: Mapping[str, Any] = record.payload
         directly = feedback in said.get("feedback", ())
-        if directly or said["began"] in models:
+        # The same training done again is the same model.
+        if said["model"] not in models and (directly or said["began"] in models):
             models.add(said["model"])
             yield LearnedFrom(
                 model=said["model"],

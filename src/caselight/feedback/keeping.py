@@ -82,7 +82,6 @@ def forget(
     """Delete kept words: those before a day, those of one search, or all, and the key with them.
 
     Raises:
-        WordsError: `words.bad_key` for a file that is no key, when all are to be forgotten.
         StoreError: when the home cannot be written.
     """
     if not has_words(store.home):

@@ -156,7 +156,6 @@ class Feedbacks(OpenedHome):
         Raises:
             StoreError: when the home cannot be written.
             UsageError: unless exactly one is given.
-            WordsError: `words.bad_key` for a file that is no key.
         """
         from caselight.feedback.keeping import forget
 
