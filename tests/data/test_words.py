@@ -2,6 +2,8 @@
 
 import contextlib
 import sqlite3
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -34,9 +36,10 @@ def keep(
     today: date = DAY,
     days: int = 90,
     named: tuple[str, ...] = (),
+    unchanged: bool = True,
 ) -> bool:
     return store.keep(
-        record, words, today=today, days=days, named=named, is_there=lambda p: p != "gone"
+        record, words, today=today, days=days, named=named, unchanged=lambda: unchanged
     )
 
 
@@ -289,11 +292,11 @@ def test_whom_a_query_named_is_known_without_a_key(tmp_path: Path) -> None:
         assert refused.value.code == "words.altered"
 
 
-def test_words_that_name_somebody_who_is_gone_are_not_kept(tmp_path: Path) -> None:
+def test_words_of_a_home_that_changed_meanwhile_are_not_kept(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
-        assert not keep(store, 1, named=("here", "gone"))
+        assert not keep(store, 1, unchanged=False)
         assert len(store) == 0
-        assert keep(store, 2, named=("here",))
+        assert not (tmp_path / KEY_FILE).exists()
 
 
 # What goes wrong ----------------------------------------------------------------------------
@@ -319,3 +322,40 @@ def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreError) as refused, opened(tmp_path):
         pass
     assert refused.value.code == "store.newer_version"
+
+
+CHILD = """
+import sys
+from datetime import date
+from pathlib import Path
+from caselight.data.words import open_words
+day = date(2026, 3, 1)
+print("ready", flush=True)
+sys.stdin.readline()
+for n in range(20):
+    with open_words(Path(sys.argv[1]), key=None, today=day) as store:
+        store.keep(
+            2 * n + int(sys.argv[2]), f"words {n}", today=day, days=9, named=(),
+            unchanged=lambda: True,
+        )
+"""
+
+
+def test_two_processes_that_begin_at_once_share_one_key(tmp_path: Path) -> None:
+    children = [
+        subprocess.Popen(
+            [sys.executable, "-c", CHILD, str(tmp_path), number],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number in "01"
+    ]
+    for child in children:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+    for child in children:
+        child.communicate("\n")
+    assert [child.returncode for child in children] == [0, 0]
+    with opened(tmp_path) as store:
+        assert store.read(range(40)) == {n: f"words {n // 2}" for n in range(40)}

@@ -156,26 +156,32 @@ def test_whom_the_query_named_is_kept_beside_it(tmp_path: Path) -> None:
             assert set(store.named(one.record)) == {owner_of(home, study) for study in named}
 
 
-def test_who_was_erased_while_it_was_answered_is_not_kept(tmp_path: Path) -> None:
-    """An answer that began before an erasure, and comes to its words after it."""
+@pytest.mark.parametrize("how", ["like", "picture", "id"])
+def test_an_erasure_while_it_is_answered_is_not_missed(tmp_path: Path, how: str) -> None:
+    """An answer that saw the patient before the erasure, and comes to its words behind it."""
     home = trained_copy(tmp_path)
+    query = {
+        "like": Query(text="amber", like=("s004",)),
+        "picture": Query(text="amber"),
+        "id": Query(text="amber as in s004"),
+    }[how]
     with open_store(home) as store:
-        keep = words_keeper(
-            store,
-            KEEP.words,
-            is_identifying=lambda _: False,
-            today=lambda: date(2026, 1, 1),
+        digests = [i.digest for i in store.get(store.rows_named(["s004"])["s004"]).images]
+        keep, other = (
+            words_keeper(
+                store, KEEP.words, is_identifying=lambda _: False, today=lambda: date(2026, 1, 1)
+            )
+            for _ in range(2)
         )
-        real = store.rows_of
-
-        def erased(patient: str) -> dict[int, str]:
-            assert real(patient), "named while the study was there"
-            return {}
-
-        store.rows_of = erased  # type: ignore[method-assign]
-        assert keep(7, Query(text="like s004"), []) is None
-        assert keep(8, Query(text="like nobody"), []) is None
-    assert set(kept(home)) == {8}
+        shown = digests if how == "picture" else []
+        assert keep(7, query, shown) is None
+        assert set(kept(home)) == {7}
+        Home(home).erase(study="s004")
+        assert kept(home) == {}
+        note = other(8, query, shown)
+        assert note is not None
+        assert "the home changed" in note
+    assert kept(home) == {}
 
 
 # Forgotten ----------------------------------------------------------------------------------

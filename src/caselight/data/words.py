@@ -66,7 +66,7 @@ class WordStore:
         today: date,
         days: int,
         named: Collection[str],
-        is_there: Callable[[str], bool],
+        unchanged: Callable[[], bool],
     ) -> bool:
         """Keep the words of one search; the first ones make the key.
 
@@ -76,18 +76,19 @@ class WordStore:
             today: the day, UTC.
             days: how long they may be kept, 1 or more.
             named: pseudonyms of patients whom the query named.
-            is_there: whether a patient is in the home. Asked while the store is locked, so that an
-                erasure, which sweeps here after it has deleted the patient, cannot be missed.
+            unchanged: whether the home still holds what the search saw. Asked while this store is
+                locked: an erasure changes the home first and sweeps here then, so that it either
+                is seen or finds the words.
 
         Returns:
-            Whether they were kept: not when a named patient is gone.
+            Whether they were kept: not when the home has changed.
 
         Raises:
             WordsError: `words.no_key`, `words.bad_key` or `words.wrong_key`.
             StoreError: when it cannot be written.
         """
         with self._transaction():
-            if not all(map(is_there, named)):
+            if not unchanged():
                 return False
             key = self._key(make=True)
             nonce = secrets.token_bytes(_NONCE_BYTES)

@@ -8,7 +8,7 @@ from datetime import date
 from caselight.config import WordsSettings
 from caselight.data.store import Store
 from caselight.data.words import has_words, open_words
-from caselight.errors import StoreError, WordsError
+from caselight.errors import QueryRefused, StoreError, WordsError
 from caselight.recording import Recorder
 from caselight.types import Query
 
@@ -24,37 +24,35 @@ def words_keeper(
     is_identifying: Callable[[str], bool],
     today: Callable[[], date],
 ) -> Keep:
-    """What keeps the words of each search, as the settings say.
+    """What keeps the words of one search, as the settings say; to be made before it begins.
 
     Args:
-        store: the open home.
+        store: the open home, as the search is to see it.
         settings: for how long, and under which key.
         is_identifying: whether words hold what may name a person; these are not kept.
         today: the day, UTC.
     """
+    begun = store.generation
 
     def keep(record: int, query: Query, pictures: Sequence[str]) -> str | None:
         words = query.text
         if words is None or is_identifying(words):
             return None
-        named = {store.owner(uid) for uid in store.rows_named((*query.like, *query.unlike))}
-        named |= {owner for digest in pictures for owner in store.owners_of_picture(digest)}
-        named |= _in_words(store, words)
         day = today()
         try:
             with open_words(store.home, key=settings.key, today=day) as kept:
-                kept.keep(
+                is_kept = kept.keep(
                     record,
                     words,
                     today=day,
                     days=settings.keep_days,
-                    named=named,
-                    is_there=lambda patient: bool(store.rows_of(patient)),
+                    named=_named(store, query, pictures),
+                    unchanged=lambda: store.generation == begun,
                 )
-        except (StoreError, WordsError) as error:
+        except (StoreError, WordsError, QueryRefused) as error:
             # An answer that is on the record is given: nobody waits for it because of these.
             return f"the words were not kept: {error}"
-        return None
+        return None if is_kept else "the words were not kept: the home changed meanwhile; ask again"
 
     return keep
 
@@ -99,9 +97,13 @@ def forget(
     return forgotten
 
 
-def _in_words(store: Store, words: str) -> set[str]:
-    """Patients whom words name by the id of a study, or by their pseudonym."""
-    said = {one.strip(_EDGES) for one in words.split()}
-    owners = {store.owner(uid) for uid in store.rows_named(said)}
+def _named(store: Store, query: Query, pictures: Sequence[str]) -> set[str]:
+    """Patients whom a query names: by a study, a picture of one, or an id among its words."""
+    said = {one.strip(_EDGES) for one in (query.text or "").split()}
+    studies = store.rows_named({*query.like, *query.unlike, *said})
     keys = {one for one in said if re.fullmatch(r"[0-9a-f]{32}", one)}
-    return owners | {key for key in keys if store.rows_of(key)}
+    return {
+        *(store.owner(uid) for uid in studies),
+        *(owner for digest in pictures for owner in store.owners_of_picture(digest)),
+        *(key for key in keys if store.rows_of(key)),
+    }
