@@ -1,6 +1,7 @@
 """What becomes a pair: approved, of words alone, of the training split, and with its provenance."""
 
 import json
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from caselight.data.features import text_key
 from caselight.data.store import open_store
 from caselight.data.texts import pair_text
+from caselight.data.words import kept_words
 from caselight.errors import DataError, FeedbackError, WordsError
 from caselight.feedback.pairs import Approved, pair_lines
 from caselight.home import Home
@@ -144,6 +146,20 @@ def test_forgotten_words_can_be_said_again_and_a_damaged_row_is_named(one: Asked
     assert len(pairs(one.home, WORDS).pairs) == 1
 
 
+def test_kept_words_of_another_answer_are_not_taken_for_these(one: Asked) -> None:
+    """As in a home that was put together from copies of different days."""
+    one.approved(one.of("train")[:1])
+    assert len(pairs(one.home).pairs) == 1
+    with kept_words(one.home) as store:
+        said = {"today": date(2099, 1, 1), "days": 9, "named": ()}
+        assert store.keep(one.record, "other words", unchanged=lambda: True, **said)  # type: ignore[arg-type]
+        assert store.read([one.record]) == {one.record: "other words"}
+    found = pairs(one.home)
+    assert found.pairs == ()
+    assert "without the words" in found.notes[0]
+    assert len(pairs(one.home, WORDS).pairs) == 1
+
+
 # Training -----------------------------------------------------------------------------------
 
 
@@ -170,6 +186,22 @@ def test_a_training_learns_from_it_and_says_so_on_its_record(one: Asked, tmp_pat
     assert run["feedback"] == list(receipt.feedback)
     learned = place.undo_feedback(receipt.feedback[0])
     assert [one.model for one in learned] == [receipt.fingerprint]
+
+
+def test_what_waits_was_rejected_or_undone_changes_no_model(one: Asked, tmp_path: Path) -> None:
+    waits, no, undone, against = one.of("train")[:4]
+    place = Home(one.home)
+    place.give_feedback(one.record, [waits], relevant=True, by="Ann")
+    (given,) = place.give_feedback(one.record, [no], relevant=True, by="Ann")
+    place.review_feedback([given.id], approve=False, reviewer="Bob")
+    one.approved([undone])
+    place.undo_feedback(place.feedback("approved")[0].id)
+    one.approved([against], relevant=False)
+    with Home(one.home, config=TRAIN) as taught:
+        plain = taught.train(tmp_path / "plain")
+        receipt = taught.train(tmp_path / "taught", feedback=True)
+    assert receipt.feedback == ()
+    assert receipt.fingerprint == plain.fingerprint
 
 
 def test_whoever_is_learned_from_by_feedback_alone_is_on_the_models_list(one: Asked) -> None:

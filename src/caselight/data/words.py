@@ -96,7 +96,8 @@ class WordStore:
             said = (record, today.isoformat(), until.isoformat(), json.dumps(sorted(named)))
             sealed = AESGCM(key).encrypt(nonce, words.encode(), _bound(*said))
             self._db.execute(
-                "INSERT INTO words (record, day, until, named, nonce, ciphertext)"
+                # A home restored from a copy may come to a record for the second time.
+                "INSERT OR REPLACE INTO words (record, day, until, named, nonce, ciphertext)"
                 " VALUES (?, ?, ?, ?, ?, ?)",
                 (*said, nonce, sealed),
             )

@@ -60,7 +60,14 @@ def approved_pairs(
     said = _said(recorder, answers, texts)
     if has_words(store.home):
         with open_words(store.home, key=settings.key, today=today) as kept:
-            said = kept.read(answers.keys() - said.keys()) | said
+            words = kept.read(answers.keys() - said.keys())
+        # The log decides: in a home put together from copies they may be of another answer.
+        key = recorder.log.digest_key
+        said |= {
+            at: text
+            for at, text in words.items()
+            if keyed_digest(key, "text", text) == answers[at].payload["query"]["text"]
+        }
     studies = store.find(store.rows_named({one.study_uid for one in given}).values())
     splits = {study.study_uid: study.split for study in studies.values()}
     seen = _held_out_texts(store) if given else set()
