@@ -108,7 +108,7 @@ def test_a_record_that_is_no_answer_is_refused(one: Asked, record: int) -> None:
 
 def test_names_and_lists_that_say_nothing_are_refused(one: Asked) -> None:
     place = Home(one.home)
-    for name in ("", "  ", "a\nb", "\x1b[31m"):
+    for name in ("", "  ", "a\nb", "\x1b[31m", "n" * 101):
         with pytest.raises(FeedbackError) as refused:
             place.give_feedback(one.record, one.hits[:1], relevant=True, by=name)
         assert refused.value.code == "feedback.bad_name"
@@ -116,6 +116,10 @@ def test_names_and_lists_that_say_nothing_are_refused(one: Asked) -> None:
         place.give_feedback(one.record, [], relevant=True)
     with pytest.raises(UsageError):
         place.review_feedback([], approve=True)
+    with pytest.raises(UsageError, match="expected one of person, mediator"):
+        place.give_feedback(one.record, one.hits[:1], relevant=True, source="model")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="expected one of waiting, approved"):
+        place.feedback("aproved")  # type: ignore[arg-type]
     assert place.feedback() == ()
 
 

@@ -15,6 +15,9 @@ from caselight.errors import FeedbackError
 from caselight.feedback.answers import read_answers
 from caselight.recording import Recorder
 
+NAME_LENGTH = 100
+"""Characters of a name, at most."""
+
 
 def give(
     store: Store,
@@ -191,10 +194,10 @@ def _learned(made: Iterable[AuditRecord], feedback: str) -> Iterator[LearnedFrom
 
 
 def _check_name(name: str) -> None:
-    if not name.strip() or not name.isprintable():
+    if not name.strip() or not name.isprintable() or len(name) > NAME_LENGTH:
         raise FeedbackError(
-            "found no name, or one that cannot be printed, expected who says so; give it with "
-            "--by or --reviewer",
+            "found no name, or one that cannot be printed or is too long, expected who says so, "
+            f"in at most {NAME_LENGTH} characters; give it with --by or --reviewer",
             code="feedback.bad_name",
         )
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from caselight.data.feedback import Feedback, Source, State, read_feedback
 from caselight.data.new_files import new_file
@@ -48,12 +48,13 @@ class Feedbacks(OpenedHome):
                 was given already.
             QueryRefused: `query.no_such_study`.
             StoreError: `store.in_use` while a patient is erased.
-            UsageError: for no study.
+            UsageError: for no study, or a source that is none.
         """
         from caselight.feedback.giving import give
 
         if not studies:
             raise UsageError("found no study, expected at least one; name hits of the answer")
+        _check_choice("source", source, get_args(Source))
         with self._at_work("feedback"):
             return give(
                 self._open_store(),
@@ -68,7 +69,13 @@ class Feedbacks(OpenedHome):
             )
 
     def feedback(self, state: State | None = None) -> tuple[Feedback, ...]:
-        """All feedback, or what is in one state, in the order it was given."""
+        """All feedback, or what is in one state, in the order it was given.
+
+        Raises:
+            UsageError: for a state that is none.
+        """
+        if state is not None:
+            _check_choice("state", state, get_args(State))
         self._open_store()
         return read_feedback(self.path, state)
 
@@ -211,6 +218,11 @@ class Feedbacks(OpenedHome):
         if not undone:
             return ()
         return (f"{len(undone)} feedback was undone or erased meanwhile; train again without it",)
+
+
+def _check_choice(what: str, given: str, known: Sequence[str]) -> None:
+    if given not in known:
+        raise UsageError(f"found the {what} {given!r}, expected one of {', '.join(known)}; use one")
 
 
 def _today() -> date:

@@ -33,7 +33,7 @@ class Item:
 
     digests: tuple[str, ...]
     """Of the picture's images; empty without a picture."""
-    texts: tuple[str, ...]
+    texts: tuple[str, ...] = field(repr=False)
     """The text, then other renderings of it; empty without a text."""
     patient: str
     site: str
