@@ -79,9 +79,8 @@ def main() -> None:
             print(row["text"])
             for part in PARTS:
                 if not same[part]:
-                    print(
-                        f"   {part}: wanted {wanted[part]}\n   {' ' * len(part)}    made {made[part]}"
-                    )
+                    print(f"   {part}: wanted {wanted[part]}")
+                    print(f"   {' ' * len(part)}    made {made[part]}")
     found: dict[str, Any] = {"split": asked.split, "n": len(rows), "route": "lexicon"}
     for name, hits in right.items():
         values, each = np.array(hits, dtype=float), np.arange(len(hits))

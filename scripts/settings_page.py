@@ -50,7 +50,8 @@ example files.
 | `caselight tune` | as `caselight train`, and `evaluate` for the intervals |
 | `caselight adapt` | the same, and `adapt`; with `--model`, its own `towers` and `model` |
 | `caselight index build` | `search.n_bits`; the towers are the model's own |
-| `caselight search` | `search`, `ingest` for a picture asked with; the towers are the model's own |
+| `caselight search` | `search`, `words`, `ingest` for a picture; the towers are the model's own |
+| `caselight feedback export`, `forget` | `words`; so does `caselight train --feedback` |
 | `caselight export` | as `caselight search` |
 | `caselight embed` | `search.n_bits`, with `--images` `ingest`; the towers are the model's own |
 | `caselight lexicon show` | `language` |

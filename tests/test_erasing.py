@@ -23,13 +23,16 @@ from caselight.audit.digests import patient_digest, study_digest
 from caselight.audit.files import LogFiles
 from caselight.audit.log import FOLDER
 from caselight.audit.receipts import check_receipt, trace_models
+from caselight.config import Config
 from caselight.data import sweeping, tombstones
+from caselight.data.feedback import FeedbackStore, read_feedback
 from caselight.data.store import Store, open_store
+from caselight.data.words import WordStore
 from caselight.errors import AuditError, EraseError, IndexMismatch, QueryRefused, StoreError
 from caselight.home import Home
 from caselight.index.manifest import current_folder, read_snapshot
 from caselight.recording import Recorder
-from caselight.types import ErasureReceipt
+from caselight.types import ErasureReceipt, Query
 from caselight.wire import erasure_json
 from tests.homes import TOY, archive, done, picture, save, trained, trained_copy, write_records
 
@@ -279,6 +282,104 @@ def test_the_list_tells_neither_the_order_nor_the_names(tmp_path: Path) -> None:
     assert not [line for line in lines if line in log]
     assert (home / tombstones.FILE).stat().st_mode & 0o077 == 0
 
+
+def said_of(home: Path) -> tuple[set[str], set[int]]:
+    """Studies that feedback is on, and records whose words are kept."""
+    with contextlib.closing(sqlite3.connect(home / "words.sqlite")) as db:
+        kept = {record for (record,) in db.execute("SELECT record FROM words")}
+    return {one.study_uid for one in read_feedback(home)}, kept
+
+
+def judged(home: Path) -> tuple[int, int, int]:
+    """A home with feedback and kept words; records of answers: plain, like the patient, an id."""
+    config = Config.from_mapping({"words": {"keep": True}})
+    queries = (
+        Query(text="amber", k=24, group="study"),
+        Query(text="amber", like=(UID,)),
+        Query(text="as in s005"),
+    )
+    with Home(home, config=config) as place:
+        answers = [place.search(query) for query in queries]
+        at = [int(answer.record or 0) for answer in answers]
+        place.give_feedback(at[0], [UID, "s020"], relevant=True)
+        place.give_feedback(at[1], ["s000"], relevant=True, any_study=True)
+        place.give_feedback(at[2], ["s001"], relevant=True, any_study=True)
+    return at[0], at[1], at[2]
+
+
+def test_feedback_and_words_go_with_whom_they_are_about(tmp_path: Path) -> None:
+    home = trained_copy(tmp_path)
+    plain, like, by_id = judged(home)
+    assert said_of(home) == ({UID, "s020", "s000", "s001"}, {plain, like, by_id})
+    (home / "words-key").unlink()  # nothing of this needs the key
+    patient = key_of(home)
+    planned = Home(home).erase(study=UID, dry_run=True)
+    assert said_of(home)[1] == {plain, like, by_id}
+    receipt = erase(home)
+    assert planned.swept == receipt.swept
+    assert receipt.swept is not None
+    assert (receipt.swept.feedback, receipt.swept.words) == (3, 2)
+    assert said_of(home) == ({"s020"}, {plain})
+    for path in home.glob("*.sqlite"):
+        assert patient.encode() not in path.read_bytes(), path.name
+    verifier = Home(home).log().files.verifier()
+    whole = json.loads(json.dumps(erasure_json(receipt)))
+    check_receipt(whole, verifier)
+    for name in ("feedback", "words"):
+        other = json.loads(json.dumps(whole))
+        other["removed"][name] += 1
+        with pytest.raises(AuditError):
+            check_receipt(other, verifier)
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("name", ["drop", "forget"])
+def test_a_sweep_of_feedback_that_is_killed_is_finished(
+    tmp_path: Path, name: str, after: bool
+) -> None:
+    home = trained_copy(tmp_path)
+    plain, *_ = judged(home)
+    place = FeedbackStore if name == "drop" else WordStore
+    with killing(place, name, after=after), pytest.raises(Killed):
+        erase(home)
+    Home(home).finish_erasures()
+    assert said_of(home) == ({"s020"}, {plain})
+    assert not list(home.glob("*-journal"))
+
+
+def test_a_salt_that_a_late_search_made_again_keeps_no_feedback(tmp_path: Path) -> None:
+    home = trained_copy(tmp_path)
+    plain, *_ = judged(home)
+    patient, real = key_of(home), erasing.drop_pending
+
+    def late(folder: Path) -> None:
+        with open_store(folder) as store:
+            store.salts([patient])
+        real(folder)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(erasing, "drop_pending", late)
+        erase(home)
+    assert said_of(home) == ({"s020"}, {plain})
+
+
+def test_receipts_of_homes_before_feedback_can_still_be_made(tmp_path: Path) -> None:
+    home = trained_copy(tmp_path)
+    real = Recorder.say
+
+    def say(self: Recorder, event: str, payload: Any) -> int:
+        return real(self, event, {k: v for k, v in payload.items() if k not in SAID})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Recorder, "say", say)
+        receipt = erase(home)
+    assert receipt.record is not None
+    whole = json.loads(json.dumps(erasure_json(Home(home).erasure(receipt.record))))
+    assert all(whole["removed"].pop(name) == 0 for name in SAID)
+    check_receipt(whole, Home(home).log().files.verifier())
+
+
+SAID = ("feedback", "words")
 
 # The receipt --------------------------------------------------------------------------------
 

@@ -341,6 +341,17 @@ class LanguageSettings(_Settings):
     paths are meant from the settings file that names them."""
 
 
+class WordsSettings(_Settings):
+    """Whether the words of queries are kept, encrypted, so that feedback can become pairs."""
+
+    keep: bool = False
+    """Keep the words of every search that the identifiers' check lets pass."""
+    keep_days: int = Field(90, ge=1, le=3650)
+    """Days after which words that are kept from now on are deleted."""
+    key: str | None = None
+    """File of the key; none given: `words-key` in the home."""
+
+
 class EvaluateSettings(_Settings):
     """How a model is scored."""
 
@@ -372,6 +383,7 @@ class Config(_Settings):
     adapt: AdaptSettings = AdaptSettings()
     search: SearchSettings = SearchSettings()
     language: LanguageSettings = LanguageSettings()
+    words: WordsSettings = WordsSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
 
     @classmethod

@@ -4,8 +4,8 @@ An erasure is in three steps, and whatever kills it, the next one goes on where 
 
 1. The patient is put on the list of the erased. From here on nobody brings the patient back.
 2. Studies and salt are deleted in one transaction, and the record is written inside it.
-3. What nobody who is left has is swept: rows of the index, pictures, thumbnails, features; the
-   databases are written anew; the end is recorded.
+3. What nobody who is left has is swept: rows of the index, pictures, thumbnails, features,
+   feedback, kept words; databases are written anew; the end is recorded.
 
 A note in the file `erasing` lasts from before the second step to the end of the third. It names
 the patient by digests that say nothing without the home's key.
@@ -21,7 +21,7 @@ from caselight.audit.receipts import MADE, trace_models
 from caselight.audit.record import Entry
 from caselight.data.pending import Pending, drop_pending, read_pending, write_pending
 from caselight.data.store import Store
-from caselight.data.sweeping import sweep_features, sweep_pictures, sweep_staged
+from caselight.data.sweeping import sweep_features, sweep_pictures, sweep_said, sweep_staged
 from caselight.data.system_errors import explained
 from caselight.data.tombstones import (
     FILE,
@@ -148,6 +148,7 @@ def plan(store: Store, recorder: Recorder, patient_key: str) -> ErasureReceipt:
             pictures=sweep_pictures(store, "pixels", without=patient_key, remove=False),
             thumbnails=sweep_pictures(store, "thumbnails", without=patient_key, remove=False),
             features=sweep_features(store, without=patient_key, remove=False),
+            **sweep_said(store, without=patient_key, remove=False),
             index_rows=drop_studies(
                 store.home,
                 kept=kept,
@@ -191,7 +192,7 @@ def receipt_of(recorder: Recorder, position: int) -> ErasureReceipt:
     swept, named = None, [position, *(m.record for m in models if m.record is not None)]
     notes = _notes(models)
     if end is not None:
-        swept = Swept(**{one.name: end.payload[one.name] for one in fields(Swept)})
+        swept = Swept(**{one.name: end.payload.get(one.name, 0) for one in fields(Swept)})
         named.append(end.position)
         notes += (INTERRUPTED,) if end.payload["resumed"] else ()
         lost = end.payload["index_before"] is not None and end.payload["index"] is None
@@ -262,12 +263,8 @@ def _erase(store: Store, recorder: Recorder, patient_keys: Collection[str]) -> l
         before=before, after=_next(before) if n_studies else before, patients=patients
     )
     write_pending(store.home, pending)
-    store.erase(patient_keys, record=lambda: _said(recorder, entries))
+    store.erase(patient_keys, record=lambda: recorder.log.append(*entries))
     return _finish(store, recorder, pending, resumed=False)
-
-
-def _said(recorder: Recorder, entries: Sequence[Entry]) -> None:
-    recorder.log.append(*entries)
 
 
 def _finish(
@@ -307,6 +304,7 @@ def _sweep(store: Store, recorder: Recorder, *, before: str, after: str) -> Swep
         pictures=sweep_pictures(store, "pixels", without="", remove=True),
         thumbnails=sweep_pictures(store, "thumbnails", without="", remove=True),
         features=sweep_features(store, without="", remove=True),
+        **sweep_said(store, without="", remove=True),
     )
     sweep_staged(store.home)
     store.vacuum()

@@ -229,6 +229,29 @@ class LanguageError(Error):
     )
 
 
+class FeedbackError(Error):
+    """Feedback on what was never answered, or a review that cannot be."""
+
+    code = "feedback.no_such_id"
+    codes = (
+        "feedback.no_such_id",
+        "feedback.no_such_answer",
+        "feedback.not_a_hit",
+        "feedback.given_already",
+        "feedback.decided",
+        "feedback.own",
+        "feedback.bad_name",
+        "feedback.other_words",
+    )
+
+
+class WordsError(Error):
+    """Kept words that cannot be read, or were changed."""
+
+    code = "words.no_key"
+    codes = ("words.no_key", "words.bad_key", "words.wrong_key", "words.altered")
+
+
 class EvaluationError(Error):
     """An evaluation that has nothing to score."""
 

@@ -27,6 +27,8 @@ from caselight.index.snapshot import PartWork
 from caselight.models.dual_encoder import DualEncoder, Modality
 from caselight.types import BoolArray, Cost, Hit, Missing, Pixels, Query, SearchResult, Study
 
+Keep = Callable[[int, Query, Sequence[str]], str | None]
+"""(record, query, digests of its pictures): keeps the words; says what there is to note."""
 Spread = Callable[[IndexManifest], Sharded]
 """Gives the index of that manifest where it is spread over machines, or refuses."""
 _Answer = tuple[list[Found], int, Sequence[Study], tuple[Hit, ...]]
@@ -41,6 +43,7 @@ def search(
     config: Config,
     clock: Callable[[], float],
     spread: Spread | None = None,
+    keep: Keep | None = None,
 ) -> SearchResult:
     """Answer one query; the answer, or that there is none, is on the record first.
 
@@ -51,6 +54,7 @@ def search(
         config: the shortlist, how parts of a query are weighed, and what is a near-duplicate.
         clock: seconds, for the cost.
         spread: who has the codes and embeddings of the index; None is this machine.
+        keep: keeps the words of an answer that is on the record; None keeps none.
 
     Raises:
         AuditError: when the record cannot be written.
@@ -61,7 +65,7 @@ def search(
         IndexMismatch: for an index that is missing, stale, changed, or of another model.
     """
     with engine.recorder.refusals("search"):
-        return _answer(engine, model, query, config=config, clock=clock, spread=spread)
+        return _answer(engine, model, query, config=config, clock=clock, spread=spread, keep=keep)
 
 
 def _answer(
@@ -72,6 +76,7 @@ def _answer(
     config: Config,
     clock: Callable[[], float],
     spread: Spread | None,
+    keep: Keep | None,
 ) -> SearchResult:
     check_query(query)
     query = _resolved(query, config.search)
@@ -134,11 +139,12 @@ def _answer(
     liked = engine.store.find(named.values())
     latency_ms = round(1000 * (clock() - start), 3)
     index = gallery.index.manifest.digest
+    pictures = [pixel_digest(one) for one in pixels]
     record = engine.recorder.answered(
         query,
         studies,
         named={uid: liked[row] for uid, row in named.items()},
-        picture=",".join(map(pixel_digest, pixels)) or None,
+        picture=",".join(pictures) or None,
         said={
             "model": model.fingerprint,
             "index": index,
@@ -148,6 +154,8 @@ def _answer(
             **({} if missing is None else {"missing": asdict(missing)}),
         },
     )
+    if keep is not None and (note := keep(record, query, pictures)) is not None:
+        notes.append(note)
     return SearchResult(
         hits=hits,
         model=model.fingerprint,

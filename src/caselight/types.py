@@ -283,6 +283,10 @@ class Swept:
     features: int = 0
     index_rows: int = 0
     """Rows with their codes and embeddings."""
+    feedback: int = 0
+    """On studies of the patient, or on answers to queries that named the patient."""
+    words: int = 0
+    """Kept words of queries that named the patient."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

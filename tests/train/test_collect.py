@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from caselight.data.features import text_key
+from caselight.data.feedback import Feedback, FeedbackPair
 from caselight.data.findings import read_findings
 from caselight.data.store import create_store, open_store
 from caselight.data.texts import normalise_text
@@ -320,3 +322,83 @@ def test_settings_of_what_is_read_decide_the_model(
     for number, settings in enumerate((beside, (*beside, setting))):
         weights.append(learned(home, tmp_path / str(number), *settings).fingerprint)
     assert weights[0] != weights[1]
+
+
+# Feedback -----------------------------------------------------------------------------------
+
+ASKED = "kumquat in the left lower lobe"
+
+
+def judged(
+    study: int, *, text: str = ASKED, relevant: bool = True, id_: str = "7-1"
+) -> FeedbackPair:
+    uid = f"study-{study:03d}"
+    said = Feedback(
+        id=id_,
+        record=1,
+        study_uid=uid,
+        patient_key=f"key-{study // 2}",
+        named=(),
+        relevant=relevant,
+        source="person",
+        by="Ann",
+        given="2026-01-02T03:04:05Z",
+    )
+    return FeedbackPair(text=text, study_uid=uid, relevant=relevant, feedback=said)
+
+
+def test_feedback_becomes_pairs_of_the_training_split_beside_its_own(tmp_path: Path) -> None:
+    with create_store(tmp_path / "home") as store:
+        two = put_study(store, 0, n_images=2)
+        for number in (1, 2):
+            put_study(store, number)
+        bare = put_study(store, 3, sections={})
+        put_study(store, 4, split="val")
+        put_study(store, 5, split="test")
+    feedback = [
+        judged(0),
+        judged(0, id_="8-1"),
+        judged(1, relevant=False),
+        judged(3, text="other words"),
+        *(judged(n) for n in (4, 5, 99)),
+    ]
+    settings = (("train.text_views", 2), ("train.image_views", 1))
+    with opened(tmp_path / "home", *settings) as engine:
+        plain = find(engine, config(*settings))
+        seen = find(engine, config(*settings), feedback=feedback)
+        added = [item for item in seen.pairs["train"] if item not in plain.pairs["train"]]
+        assert len(seen.pairs["train"]) == len(plain.pairs["train"]) + len(added)
+        assert seen.pairs["val"] == plain.pairs["val"]
+        assert seen.loose_images == plain.loose_images
+        assert {(item.digests, item.texts, item.feedback) for item in added} == {
+            *(((image.digest,), (ASKED,), ("7-1", "8-1")) for image in two.images),
+            ((bare.images[0].digest,), ("other words",), ("7-1",)),
+        }
+        pairs, val = read_pairs(engine, seen, config(*settings))
+        before, old_val = read_pairs(engine, plain, config(*settings))
+        assert np.array_equal(val.text, old_val.text)
+        assert pairs.text.shape[0] == before.text.shape[0] == 3
+        rows = [seen.pairs["train"].index(item) for item in added]
+        for row, item in zip(rows, added, strict=True):
+            own = engine.encode_texts(list(item.texts))[0]
+            assert np.allclose(pairs.text[:, row], own, atol=1e-6), "in every rendering the words"
+        rest = [row for row in range(len(pairs)) if row not in rows]
+        assert np.array_equal(pairs.text[:, rest], before.text)
+        assert np.array_equal(pairs.image[:, rest], before.image)
+        cached = engine._cache.get(
+            f"text:{engine.identity('text').digest}:{engine.identity('text').input_digest}",
+            [text_key(ASKED)],
+        )
+        assert cached == {}, "words of queries are in no cache"
+
+
+def test_feedback_is_under_the_same_filters_and_the_same_draw(home: Path) -> None:
+    with opened(home) as engine:
+        feedback = [judged(n) for n in range(60)]
+        everything = find(engine, config(), feedback=feedback).pairs["train"]
+        few = find(engine, config(("train.n_pairs", 5)), feedback=feedback).pairs["train"]
+        none = find(engine, config(("train.filters", {"modality": "MR"})), feedback=feedback)
+    assert any(item.feedback for item in everything)
+    assert len(few) == 5
+    assert set(few) <= set(everything)
+    assert none.pairs["train"] == []

@@ -27,6 +27,7 @@ from rich.text import Text
 
 from caselight.config import Config, read_config
 from caselight.data.filters import parse_filters
+from caselight.errors import UsageError
 
 # A file or a pipe has no width of its own; tables must not be folded there. Ids, paths and words
 # are printed as they are: ":heart:" is no picture of one.
@@ -54,6 +55,24 @@ Filters = Annotated[
 TrainText = Annotated[
     str | None, typer.Option("--text", help="Which text goes with an image; see settings.")
 ]
+
+UseFeedback = Annotated[bool, typer.Option("--feedback", help="Learn from approved feedback, too.")]
+FeedbackWords = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--words", metavar="TEXT", help="Words of a query that feedback is about, if not kept."
+    ),
+]
+
+
+def check_feedback(feedback: bool, words: list[str] | None) -> None:
+    """Refuse words of feedback that is not to be learned from.
+
+    Raises:
+        UsageError: for them.
+    """
+    if words and not feedback:
+        raise UsageError("found --words without --feedback, expected both; add --feedback")
 
 
 def training_settings(

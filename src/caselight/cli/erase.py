@@ -123,7 +123,8 @@ def _counts(receipt: ErasureReceipt) -> str:
         return said
     return (
         f"{said}, {swept.pictures} pictures, {swept.thumbnails} thumbnails, {swept.features} "
-        f"features, {swept.index_rows} rows of the index"
+        f"features, {swept.index_rows} rows of the index, {swept.feedback} feedback, "
+        f"{swept.words} kept words"
     )
 
 

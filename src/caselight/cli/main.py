@@ -17,6 +17,7 @@ from caselight.cli import (
     erase,
     evaluate,
     export,
+    feedback,
     index,
     ingest,
     lexicon,
@@ -50,6 +51,7 @@ app.command("embed")(embed.embed)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)
 app.add_typer(lexicon.app, name="lexicon")
+app.add_typer(feedback.app, name="feedback")
 app.add_typer(audit.app, name="audit")
 app.command("erase")(erase.erase)
 app.command("doctor")(doctor.doctor)

@@ -7,10 +7,13 @@ import typer
 
 from caselight.cli.common import (
     ConfigFile,
+    FeedbackWords,
     Filters,
     Home,
     Overrides,
     TrainText,
+    UseFeedback,
+    check_feedback,
     out,
     progress,
     training_settings,
@@ -34,12 +37,15 @@ def train(
     restart: Annotated[
         bool, typer.Option("--restart", help="Give up another unfinished training in --out.")
     ] = False,
+    feedback: UseFeedback = False,
+    words: FeedbackWords = None,
     config: ConfigFile = None,
     set_: Overrides = None,
 ) -> None:
     """Learn embeddings and codes from the pairing of images and texts in the training split."""
     from caselight.home import Home as OpenHome
 
+    check_feedback(feedback, words)
     settings = training_settings(config, set_, text=text, filters=filter_)
     last: list[EpochLog] = []
     with progress() as advance:
@@ -49,7 +55,14 @@ def train(
             advance(f"training {log.stage} heads", 1, log.n_epochs, note=_standing(log))
 
         with OpenHome(home, config=settings, progress=advance, actor=user()) as place:
-            receipt = place.train(out_, on_epoch=on_epoch, restart=restart, begin=begin)
+            receipt = place.train(
+                out_,
+                on_epoch=on_epoch,
+                restart=restart,
+                begin=begin,
+                feedback=feedback,
+                texts=words or (),
+            )
     scores = {name: value for log in last for name, value in log.val_recall_at_10.items()}
     out.print(
         f"trained on {receipt.n_pairs} pairs in {receipt.seconds:.1f} s; model "
@@ -71,6 +84,11 @@ def train(
             markup=False,
             soft_wrap=True,
         )
+    if feedback:
+        said = f"feedback that it learned from: {len(receipt.feedback)}"
+        out.print(said, markup=False, soft_wrap=True)
+    for note in receipt.notes:
+        out.print(f"note: {note}", markup=False, soft_wrap=True)
     out.print(
         f"next: caselight index build --home {home} --model {receipt.model}",
         markup=False,

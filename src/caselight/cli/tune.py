@@ -10,10 +10,13 @@ import typer
 
 from caselight.cli.common import (
     ConfigFile,
+    FeedbackWords,
     Filters,
     Home,
     Overrides,
     TrainText,
+    UseFeedback,
+    check_feedback,
     err,
     out,
     progress,
@@ -48,6 +51,8 @@ def tune(
     ] = None,
     text: TrainText = None,
     filter_: Filters = None,
+    feedback: UseFeedback = False,
+    words: FeedbackWords = None,
     config: ConfigFile = None,
     set_: Overrides = None,
 ) -> None:
@@ -55,6 +60,7 @@ def tune(
     from caselight.home import Home as OpenHome
     from caselight.train.trials import DEFAULT_SPACE, parse_space
 
+    check_feedback(feedback, words)
     settings = training_settings(config, set_, text=text, filters=filter_)
     space: Mapping[str, Sequence[Any]] = parse_space(vary) if vary else DEFAULT_SPACE
     for key, values in space.items():
@@ -67,7 +73,15 @@ def tune(
         progress() as advance,
         OpenHome(home, config=settings, progress=advance, actor=user()) as place,
     ):
-        receipt = place.tune(out_, budget_s=60 * minutes, goal=goal, space=space, on_trial=on_trial)
+        receipt = place.tune(
+            out_,
+            budget_s=60 * minutes,
+            goal=goal,
+            space=space,
+            on_trial=on_trial,
+            feedback=feedback,
+            texts=words or (),
+        )
     _show(receipt, home)
 
 
@@ -93,6 +107,7 @@ def _show(receipt: "TuneReceipt", home: Path) -> None:
         lines.append("nothing beat the settings it began from, and they were written")
     elif not gain.low > 0:
         lines.append("that is no gain shown: the settings it began from may do as well")
+    lines += [f"note: {note}" for note in receipt.notes]
     lines.append(
         f"next: caselight train --home {home} --config {receipt.config}; the test split was not "
         "read"

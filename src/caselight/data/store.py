@@ -261,7 +261,16 @@ class Store:
         )
         return next(found, None) is not None
 
-    def erase(self, patient_keys: Iterable[str], *, record: Callable[[], None]) -> None:
+    def owners_of_picture(self, digest: str) -> set[str]:
+        """Everybody of whom a study has the picture, as pseudonyms."""
+        found = self._rows(
+            "SELECT patient_key FROM images JOIN studies ON studies.row = study_row"
+            " WHERE digest = ?",
+            digest,
+        )
+        return {key for (key,) in found}
+
+    def erase(self, patient_keys: Iterable[str], *, record: Callable[[], object]) -> None:
         """Delete everything of patients, their salts included, in one transaction.
 
         Args:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from caselight.data import feedback, words
 from caselight.data.features import FeatureCache, text_key
 from caselight.data.store import Store
 from caselight.data.system_errors import explained
@@ -60,12 +61,50 @@ def sweep_features(store: Store, *, without: str, remove: bool) -> int:
         return cache.sweep(_keys(store, without), remove=remove)
 
 
+def sweep_said(store: Store, *, without: str, remove: bool) -> dict[str, int]:
+    """Remove feedback, and kept words, of who is gone; takes what `sweep_pictures` does.
+
+    Feedback is of the patient whose study it is on, and of those whom its query named; words are
+    of those whom they came with. No key is needed to sweep words.
+
+    Returns:
+        How much `feedback`, and the `words` of how many searches.
+    """
+    here = _owners(store) - {without}
+    n_said = {"feedback": 0, "words": 0}
+    if (store.home / feedback.FILE).exists():
+        with feedback.open_feedback(store.home) as given:
+            gone = [one.id for one in given.all() if not _is_here(store, one, here)]
+            n_said["feedback"] = len(gone)
+            if remove:
+                given.drop(gone)
+    if words.has_words(store.home):
+        with words.kept_words(store.home) as kept:
+            stray = kept.stray(here.__contains__)
+            n_said["words"] = len(stray)
+            if remove:
+                kept.forget(stray)
+    return n_said
+
+
 def sweep_staged(home: Path) -> None:
     """Remove what killed writers left in the home's own folder; nobody else is writing there."""
     with explained():
         for path in home.iterdir():
             if path.is_file() and _STAGED.fullmatch(path.name):
                 path.unlink(missing_ok=True)
+
+
+def _is_here(store: Store, one: feedback.Feedback, here: set[str]) -> bool:
+    """Whether everybody whom feedback is about is there, and the study with its present owner."""
+    found = store.rows_named([one.study_uid])
+    owner = {store.owner(one.study_uid)} if found else {""}
+    return {one.patient_key, *one.named, *owner} <= here
+
+
+def _owners(store: Store) -> set[str]:
+    """Who has a study: a salt alone, which a late search may have made again, is nobody."""
+    return {owner for _, owner in store.facts("patient_key")}
 
 
 def _files(below: Path) -> list[Path]:

@@ -1,8 +1,8 @@
 """The Python interface: a home, and everything that the commands do with one.
 
 Holds a file for each heading: `studies`, `erasures`, `models`, `answers` (the index and what is
-asked of it), `machines` (the index on several of them) and `out` (embeddings and exports); what
-they share is `opened`.
+asked of it), `machines` (the index on several of them), `feedback` (what was said of answers, and
+kept words) and `out` (embeddings and exports); what they share is `opened`.
 
 Promises: each method wires the parts and calls one verb. What needs PyTorch is imported where it is
 used, so that reading studies does not wait for it.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from caselight.home.feedback import Feedbacks
 from caselight.home.machines import Machines
 from caselight.home.opened import DEFAULT_MODEL, PathLike
 from caselight.types import Query, SearchResult
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from caselight.search import Explanation
 
 
-class Answers(Machines):
+class Answers(Machines, Feedbacks):
     """The part of a home that is searched."""
 
     def build_index(
@@ -139,6 +140,7 @@ class Answers(Machines):
             config=self.config,
             clock=time.perf_counter,
             spread=self._spread(),
+            keep=self._keep(engine.store),
         )
 
     def explain(self, query: Query | str, *, model: PathLike | None = None) -> "Explanation":

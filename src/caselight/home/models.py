@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ import numpy as np
 from caselight.data.in_use import using
 from caselight.data.system_errors import explained
 from caselight.errors import UsageError
+from caselight.feedback.pairs import NOTHING
+from caselight.home.feedback import Feedbacks
 from caselight.home.opened import DEFAULT_MODEL, OpenedHome, PathLike, text_field
 
 if TYPE_CHECKING:
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
     from caselight.train.tuning import TuneReceipt
 
 
-class Models(OpenedHome):
+class Models(Feedbacks):
     """The part of a home that learns, and says how well."""
 
     def train(
@@ -33,6 +36,8 @@ class Models(OpenedHome):
         on_epoch: Callable[["EpochLog"], None] | None = None,
         restart: bool = False,
         begin: PathLike | None = None,
+        feedback: bool = False,
+        texts: Sequence[str] = (),
     ) -> "TrainReceipt":
         """Learn a model from the training split; see `caselight.train.run.train`.
 
@@ -41,9 +46,13 @@ class Models(OpenedHome):
             on_epoch: told after every epoch.
             restart: give up an unfinished training in `out` that had other settings or data.
             begin: a model to train further, under its own towers; None begins anew.
+            feedback: learn from approved feedback, too; see docs/guide/feedback.md.
+            texts: words of queries that feedback is about, where they are not kept.
 
         Raises:
+            FeedbackError: for words that no approved feedback is about.
             StoreError: when there is no home, or it cannot be read.
+            WordsError: when kept words cannot be read.
             TrainError: when there is nothing to learn from, the training diverges, or the home
                 changes meanwhile.
         """
@@ -55,6 +64,7 @@ class Models(OpenedHome):
         if known is not None:
             config = config.model_copy(update={"towers": known.config.towers})
         with self._at_work("train"):
+            taught = self._taught(texts) if feedback else NOTHING
             receipt = train(
                 self._open_engine(config),
                 config=config,
@@ -63,6 +73,7 @@ class Models(OpenedHome):
                 on_epoch=on_epoch or (lambda _: None),
                 restart=restart,
                 begin=known,
+                feedback=taught.pairs,
             )
             self._recorder().trained(
                 "model.trained",
@@ -72,9 +83,11 @@ class Models(OpenedHome):
                     "began": None if known is None else known.fingerprint,
                     "data": receipt.data_digest,
                     "pairs": receipt.n_pairs,
+                    **({"feedback": list(receipt.feedback)} if feedback else {}),
                 },
             )
-        return receipt
+        notes = (*taught.notes, *self._still_approved(receipt.feedback))
+        return replace(receipt, notes=notes)
 
     def tune(
         self,
@@ -84,6 +97,8 @@ class Models(OpenedHome):
         goal: str | None = None,
         space: Mapping[str, Sequence[Any]] | None = None,
         on_trial: "Callable[[Trial, float | None], None] | None" = None,
+        feedback: bool = False,
+        texts: Sequence[str] = (),
     ) -> "TuneReceipt":
         """Search settings on the validation split; see `caselight.train.tuning.tune`.
 
@@ -93,6 +108,8 @@ class Models(OpenedHome):
             goal: `float` or `bits_N`; 128 bits if not given, or the widest without that.
             space: `section.key` to the values to try; the usual ones if not given.
             on_trial: told each trial that ends, with its score.
+            feedback: learn from approved feedback, too, as `train` does.
+            texts: words of queries that feedback is about, where they are not kept.
 
         Raises:
             ConfigError: for a budget, goal or setting that cannot be.
@@ -105,6 +122,7 @@ class Models(OpenedHome):
         self._open_store()
         bits = self.config.model.bits
         with self._at_work("tune"):
+            taught = self._taught(texts) if feedback else NOTHING
             receipt = tune(
                 self._open_engine(self.config),
                 self.config,
@@ -115,9 +133,11 @@ class Models(OpenedHome):
                 clock=time.perf_counter,
                 rng=np.random.default_rng(self.config.train.seed),
                 on_trial=on_trial or (lambda *_: None),
+                feedback=taught.pairs,
             )
-        self._recorder().say("model.tuned", {"trials": receipt.n_trials})
-        return receipt
+        said = {"feedback": [pair.feedback.id for pair in taught.pairs]} if feedback else {}
+        self._recorder().say("model.tuned", {"trials": receipt.n_trials, **said})
+        return replace(receipt, notes=taught.notes)
 
     def adapt(
         self,

@@ -35,6 +35,7 @@ class OpenedHome:
         device: str | None = None,
         progress: Progress | None = None,
         actor: str = "python",
+        is_identifying: Callable[[str], bool] | None = None,
     ) -> None:
         """Name a home; `ingest` makes it where there is none.
 
@@ -44,12 +45,15 @@ class OpenedHome:
             device: "cpu", "cuda", ...; a working GPU if there is one, else the CPU.
             progress: told of long work.
             actor: who asks, for the record.
+            is_identifying: whether words may name a person; such words are never kept (see
+                `words.keep`). None lets all pass.
         """
         self.path = Path(path)
         self.config = config or Config()
         self._device = device
         self._progress: Progress = progress or silent
         self._actor = actor
+        self._is_identifying = is_identifying or nothing_identifying
         self._store: Store | None = None
         self._engine: Engine | None = None
         self._model: DualEncoder | None = None
@@ -139,6 +143,11 @@ class OpenedHome:
 def text_field(text: str) -> TextField:
     """The text that a name means, refused like the setting."""
     return Config.from_mapping({"train": {"text": text}}).train.text
+
+
+def nothing_identifying(_words: str) -> bool:
+    """Find no identifier in any words."""
+    return False
 
 
 def silent(what: str, n_done: int, n_all: int) -> None:

@@ -126,10 +126,9 @@ def _people(text: str) -> list[Restriction]:
         side = (match["a"] or match["b"])[0].upper()
         found.append(Restriction(key="laterality", value=side, span=match.span()))
     for pattern, shape in _BANDS:
-        match = pattern.search(text)
-        if match is not None:
-            value = _in_order(shape.format(*match.groups()))
-            return [*found, Restriction(key="age", value=value, span=match.span())]
+        if said := pattern.search(text):
+            value = _in_order(shape.format(*said.groups()))
+            return [*found, Restriction(key="age", value=value, span=said.span())]
     return found
 
 

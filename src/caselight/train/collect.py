@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from caselight.config import Config
+from caselight.data.feedback import FeedbackPair
 from caselight.data.filters import matches
 from caselight.data.findings import read_findings
 from caselight.data.renderings import renderings
@@ -32,11 +33,13 @@ class Item:
 
     digests: tuple[str, ...]
     """Of the picture's images; empty without a picture."""
-    texts: tuple[str, ...]
+    texts: tuple[str, ...] = field(repr=False)
     """The text, then other renderings of it; empty without a text."""
     patient: str
     site: str
     labels: tuple[str, ...]
+    feedback: tuple[str, ...] = ()
+    """Ids of the feedback that made the pair, whose text is words of a query; else empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,12 +63,21 @@ class Found:
         return [*paired, *self.loose_images, *self.loose_texts]
 
 
-def find(engine: Engine, config: Config, *, splits: Sequence[str] = SPLITS) -> Found:
+def find(
+    engine: Engine,
+    config: Config,
+    *,
+    splits: Sequence[str] = SPLITS,
+    feedback: Sequence[FeedbackPair] = (),
+) -> Found:
     """List what can be learned from, and what to watch; nothing is encoded yet.
 
-    Unpaired studies are taken from the training split alone.
+    Unpaired studies are taken from the training split alone, and so are those of feedback: relevant
+    ones become further pairs of their pictures. The losses have no place for a single study that
+    does not belong to a text, so those that are not relevant become none.
     """
     settings = config.train
+    taught = _by_study(feedback)
     found = Found(pairs={split: [] for split in splits})
     for _, study in engine.store.studies():
         if study.split not in splits:
@@ -81,6 +93,11 @@ def find(engine: Engine, config: Config, *, splits: Sequence[str] = SPLITS) -> F
                 found.pairs[study.split].append(_item(study, picture.digests, texts))
             elif settings.unpaired and study.split == "train":
                 found.loose_images.append(_item(study, picture.digests, ()))
+            if study.split == "train":
+                found.pairs["train"] += [
+                    replace(_item(study, picture.digests, (words,)), feedback=tuple(ids))
+                    for words, ids in taught.get(study.study_uid, {}).items()
+                ]
         if not seen and settings.unpaired and study.split == "train":
             text = pair_text(study, None, settings.text)
             if text is not None and matches(study, None, settings.filters):
@@ -103,12 +120,12 @@ def read_pairs(engine: Engine, found: Found, config: Config) -> tuple[Pairs, Pai
         loose_images, loose_texts = [], []
     loose = Loose(
         image=_images(engine, loose_images, config),
-        text=_texts(engine, loose_texts),
+        text=text_rows(engine, loose_texts),
         image_said=said_table([" ".join(item.labels) for item in loose_images], names),
         text_said=said_table([item.texts[0] for item in loose_texts], names),
     )
     train, val = found.pairs["train"], found.pairs["val"]
-    text = _texts(engine, train)
+    text = text_rows(engine, train)
     ids = _numbered([normalise_text(item.texts[0]) for item in train])
     if config.loss.near_equal and len(train):
         ids = merged_ids([item.texts[0] for item in train], ids, text[0])
@@ -139,6 +156,16 @@ def _item(study: Study, digests: tuple[str, ...], texts: tuple[str, ...]) -> Ite
     )
 
 
+def _by_study(feedback: Sequence[FeedbackPair]) -> dict[str, dict[str, list[str]]]:
+    """Study to the words that it was relevant to, each with the feedback that says so."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for pair in feedback:
+        if pair.relevant:
+            own = found.setdefault(pair.study_uid, {})
+            own.setdefault(pair.text, []).append(pair.feedback.id)
+    return found
+
+
 def _renderings(study: Study, text: str, config: Config) -> tuple[str, ...]:
     n = config.train.text_views
     if n == 0:
@@ -158,10 +185,26 @@ def _images(engine: Engine, items: Sequence[Item], config: Config) -> Floats:
     )
 
 
-def _texts(engine: Engine, items: Sequence[Item]) -> Floats:
-    if not items:
-        return np.zeros((1, 0, engine.text_tower.dim), dtype=np.float32)
-    return engine.text_views([item.texts for item in items])
+def text_rows(engine: Engine, items: Sequence[Item]) -> Floats:
+    """Features of the items' texts, f32[R, N, text_dim]; rendering 0 is the text itself.
+
+    Words of queries are encoded anew each time: in the cache they would outlive their being
+    forgotten, under a digest that can be guessed.
+    """
+    own = np.array([not item.feedback for item in items], dtype=bool)
+    kept = engine.text_views([item.texts for item in items if not item.feedback])
+    rows = np.zeros((max(1, len(kept)), len(items), engine.text_tower.dim), dtype=np.float32)
+    if own.any():
+        rows[:, own] = kept
+    asked = sorted({item.texts[0] for item in items if item.feedback})
+    size = engine.towers.batch_texts
+    for start in range(0, len(asked), size):
+        batch = asked[start : start + size]
+        vectors = dict(zip(batch, engine.encode_texts(batch), strict=True))
+        for place, item in enumerate(items):
+            if item.feedback and item.texts[0] in vectors:
+                rows[:, place] = vectors[item.texts[0]]
+    return rows
 
 
 def _uses_loose(config: Config) -> bool:

@@ -19,7 +19,7 @@ from caselight.models.tower_files import save_tower
 from caselight.models.towers import ImageTower, TextTower
 from caselight.models.tunable import settle, unfreeze
 from caselight.models.views import augment, view_generator
-from caselight.train.collect import Found, Item, read_pairs
+from caselight.train.collect import Found, Item, read_pairs, text_rows
 from caselight.train.loop import stage_generator
 from caselight.train.pairs import Pairs
 from caselight.train.sources import Cached, Source, Sources, Tuned
@@ -120,8 +120,7 @@ class Tuning:
 
     def _texts(self, items: Sequence[Item]) -> Source:
         if "text" not in self._names:
-            features = self._engine.text_views([item.texts for item in items] or [("",)])
-            return Cached(features[:, : len(items)], device=self._engine.device)
+            return Cached(text_rows(self._engine, items), device=self._engine.device)
         tower = cast(TextTower, self._towers["text"])
 
         def encode(wanted: Sequence[tuple[int, int]]) -> Tensor:

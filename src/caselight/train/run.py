@@ -3,7 +3,7 @@
 import hashlib
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from caselight.config import TRAINED, Config
+from caselight.data.feedback import FeedbackPair
 from caselight.data.filters import check_filters
 from caselight.data.system_errors import explained
 from caselight.engine import Engine
@@ -51,6 +52,10 @@ class TrainReceipt:
     seconds: float
     patients: tuple[str, ...] = field(repr=False)
     """Pseudonyms of all whose studies it may have learned from, sorted."""
+    feedback: tuple[str, ...] = ()
+    """Ids of the feedback that it learned from, sorted."""
+    notes: tuple[str, ...] = ()
+    """What of the approved feedback was left out, and why."""
 
 
 def train(
@@ -63,6 +68,7 @@ def train(
     restart: bool = False,
     begin: DualEncoder | None = None,
     draw: bool = True,
+    feedback: Sequence[FeedbackPair] = (),
 ) -> TrainReceipt:
     """Train heads on the home's training split and save them, with the record of the run.
 
@@ -77,6 +83,7 @@ def train(
         begin: a model whose heads are trained further, under its own towers and of its own shape;
             None begins anew.
         draw: write the curves as a picture, too.
+        feedback: approved pairs of words and a study, to be learned from beside the home's own.
 
     Raises:
         ConfigError: `config.out_of_range` for a term that compares views there are none of.
@@ -90,7 +97,7 @@ def train(
     if begin is not None:
         check_towers(begin, image=engine.image_tower, text=engine.text_tower)
         config = config.model_copy(update={"model": begin.config.model})
-    found = find(engine, config)
+    found = find(engine, config, feedback=feedback)
     data_digest = engine.store.digest()
     identity = _identity(engine, config, found, begin)
     with explained():
@@ -120,7 +127,7 @@ def train(
         )
     if engine.store.digest() != data_digest:
         # What was learned can only go on where the training split is still the same.
-        if _identity(engine, config, find(engine, config), begin) != identity:
+        if _identity(engine, config, find(engine, config, feedback=feedback), begin) != identity:
             drop_partial(out / PARTIAL)
         raise TrainError(
             "studies came into the home or left it while the model was trained, expected none to; "
@@ -144,6 +151,7 @@ def train(
         data_digest=data_digest,
         seconds=round(clock() - start, 3),
         patients=tuple(sorted({item.patient for item in found.learned})),
+        feedback=tuple(sorted({one for item in found.learned for one in item.feedback})),
     )
     with explained():
         _write_record(out, receipt, model, config, logs, times, draw=draw)
@@ -198,6 +206,7 @@ def _write_record(
         "n_unpaired_images": receipt.n_unpaired_images,
         "n_unpaired_texts": receipt.n_unpaired_texts,
         "n_texts_cut": receipt.n_texts_cut,
+        "feedback": list(receipt.feedback),
         "seconds": receipt.seconds,
         "towers": {"image": model.image_tower.name, "text": model.text_tower.name},
         "settings": config.model_dump(mode="json"),

@@ -171,9 +171,9 @@ def trial_identity(search: str, config: Config) -> str:
     return _digest([search, settings])
 
 
-def search_identity(data: str, goal: str) -> str:
+def search_identity(data: str, goal: str, feedback: Sequence[str] = ()) -> str:
     """Digest of what the trials of one search have in common."""
-    return _digest([data, goal])
+    return _digest([data, goal, *feedback])
 
 
 def read_trials(path: Path) -> dict[str, Trial]:

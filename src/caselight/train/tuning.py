@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from caselight.config import Config
+from caselight.data.feedback import FeedbackPair
 from caselight.engine import Engine
 from caselight.errors import ConfigError, TrainError, UsageError
 from caselight.metrics.significance import Interval, cluster_bootstrap, paired_difference
@@ -83,6 +84,8 @@ class TuneReceipt:
     """Of all trials, those of an earlier, killed run included."""
     config: Path
     """The settings of the best trial."""
+    notes: tuple[str, ...] = ()
+    """What of the approved feedback was left out, and why."""
 
 
 def tune(
@@ -96,6 +99,7 @@ def tune(
     clock: Callable[[], float],
     rng: np.random.Generator,
     on_trial: Callable[[Trial, float | None], None],
+    feedback: Sequence[FeedbackPair] = (),
 ) -> TuneReceipt:
     """Search settings that find more of the validation split; the test split has no part in it.
 
@@ -115,6 +119,7 @@ def tune(
         rng: decides the halves and the points.
         on_trial: told each trial that ends, with its score on the half that chooses; None for one
             that failed.
+        feedback: approved pairs that every trial learns from, too.
 
     Raises:
         ConfigError: for a budget, goal or setting that cannot be, or plain settings that contradict
@@ -139,6 +144,7 @@ def tune(
         validation=validation,
         chooses=chooses,
         known=read_trials(out / TRIALS),
+        feedback=feedback,
     )
     points = drawn_settings(config, points_of, rng=rng)
     plain = search.run(next(points), share=1.0)
@@ -185,6 +191,7 @@ class _Search:
     validation: Validation
     chooses: BoolArray
     known: dict[str, Trial]
+    feedback: Sequence[FeedbackPair]
     done: dict[str, Trial] = field(default_factory=dict)
     """By identity, in order of time."""
 
@@ -218,7 +225,9 @@ class _Search:
     def run(self, settings: dict[str, Any], *, share: float) -> Trial:
         """Train with these settings and score, or take what an earlier run has kept."""
         config = shortened(with_settings(self.config, settings), share)
-        search = search_identity(self.validation.data, self.goal)
+        search = search_identity(
+            self.validation.data, self.goal, [pair.feedback.id for pair in self.feedback]
+        )
         identity = trial_identity(search, config)
         trial = self.known.get(identity)
         # Plain settings that failed as a point of an earlier search fail again, in their words.
@@ -268,6 +277,7 @@ class _Search:
                 # Another unfinished training in this folder is what a killed search left.
                 restart=True,
                 draw=False,
+                feedback=self.feedback,
             )
         except (ConfigError, TrainError) as error:
             if error.code not in _FAILURES:

@@ -131,6 +131,11 @@ KINDS: Mapping[str, Kind] = {
     "search.explained": _QUERY,
     "embeddings.made": _EXPORT,
     "answer.exported": _EXPORT,
+    "feedback.given": _ACTIVITY,
+    "feedback.reviewed": _ACTIVITY,
+    "feedback.undone": _ACTIVITY,
+    "feedback.exported": Kind(event=EXPORT, action="R", lifecycle=10),
+    "words.forgotten": _ACTIVITY,
     "patient.erased": Kind(event=PATIENT, action="D", lifecycle=15),
     "erasure.finished": _ACTIVITY,
     "patient.readmitted": _ACTIVITY,
@@ -177,8 +182,7 @@ def subjects(record: AuditRecord, kind: Kind) -> list[Subject]:
     named: list[tuple[SubjectKind, Any]] = []
     if "patient" in said:
         named.append(("patient", said["patient"]))
-    studies = [said["study"]] if "study" in said else [hit["study"] for hit in _hits(said)]
-    named += [("study", study) for study in studies]
+    named += [("study", study) for study in _studies(said)]
     # An erasure says of each model whether it had learned from the patient.
     models = [said["model"]] if "model" in said else said.get("models", ())
     named += [("model", model) for model in models]
@@ -196,6 +200,15 @@ def plain(text: str) -> str:
 def token(text: str) -> str:
     """A plain text with single spaces and none at its ends, as ids are in XML."""
     return " ".join(plain(text).split())
+
+
+def _studies(said: Mapping[str, Any]) -> list[Any]:
+    """The digests of studies: of one, of several, or of the hits."""
+    if "study" in said:
+        return [said["study"]]
+    several = said.get("studies")
+    # An erasure says how many they were.
+    return several if isinstance(several, list) else [hit["study"] for hit in _hits(said)]
 
 
 def _hits(said: Mapping[str, Any]) -> list[Mapping[str, Any]]:
