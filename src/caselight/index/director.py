@@ -144,7 +144,11 @@ class Director:
         self._running, self._ready = running, ready
 
     def _begin(self, wanted: Mapping[str, Sequence[str]]) -> None:
-        """Start what should run and does not."""
+        """Start what should run and does not; what was to end is kept, for it is still open."""
+        belong = {(shard, node) for shard, nodes in wanted.items() for node in nodes}
+        back = [one for _, one in self._leaving if (one.shard, one.node) in belong]
+        self._leaving = [(late, one) for late, one in self._leaving if one not in back]
+        self._running += back
         there = {(one.shard, one.node) for one in self._running}
         now = self._clock()
         for shard, nodes in wanted.items():
