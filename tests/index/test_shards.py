@@ -283,6 +283,59 @@ def test_places_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert caught.value.code == "cluster.bad_place"
 
 
+@pytest.mark.parametrize("name", ["here", "file://here", "local://here", "here/", "./here"])
+def test_a_folder_is_the_same_from_wherever_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert open_place(name).url == str(tmp_path / "here")
+
+
+@pytest.mark.parametrize("name", ["", " ", "file://"])
+def test_no_place_is_not_taken_for_this_folder(name: str) -> None:
+    with pytest.raises(ClusterError, match="name a folder") as caught:
+        open_place(name)
+    assert caught.value.code == "cluster.bad_place"
+
+
+def test_a_password_in_a_url_is_refused_and_not_shown() -> None:
+    with pytest.raises(ClusterError, match="password") as caught:
+        open_place("memory://me:geheim@host/index")
+    assert caught.value.code == "cluster.bad_place"
+    assert "geheim" not in str(caught.value)
+
+
+class Unfriendly(Exception):
+    """What a file system of its own raises; it may say anything."""
+
+
+@pytest.mark.parametrize("method", ["ls", "pipe_file", "put_file", "mv", "makedirs"])
+def test_whatever_a_file_system_raises_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise Unfriendly("key=SECRET")
+
+    items = snapshot(filled(tmp_path / "index"))
+    place = open_place(f"memory://{tmp_path}/unfriendly")
+    monkeypatch.setattr(fsspec.get_filesystem_class("memory"), method, refuse)
+    with pytest.raises(ClusterError, match="Unfriendly") as caught:
+        published(place, items)
+    assert caught.value.code == "cluster.bad_place"
+    assert "SECRET" not in str(caught.value)
+
+
+def test_a_file_system_that_does_not_open_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise Unfriendly("key=SECRET")
+
+    monkeypatch.setattr(fsspec.core, "url_to_fs", refuse)
+    with pytest.raises(ClusterError, match="Unfriendly") as caught:
+        open_place("memory://somewhere")
+    assert caught.value.code == "cluster.bad_place"
+    assert "SECRET" not in str(caught.value)
+
+
 def test_without_fsspec_a_url_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "fsspec", None)
     with pytest.raises(UsageError, match=r"caselight\[scale\]") as caught:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from caselight.errors import ClusterError, UsageError
+from caselight.errors import ClusterError, Error, UsageError
 from caselight.index.manifest import flush_folder, replace_file
 
 
@@ -145,13 +145,22 @@ def open_place(url: str) -> Place:
     """The place of a path or a URL; nothing is looked for there yet.
 
     Raises:
-        ClusterError: `cluster.bad_place` for a file system that is not known.
+        ClusterError: `cluster.bad_place` for no place, one with a password, and a file system that
+            is not known or does not open.
         UsageError: `usage.missing_extra` for a URL without fsspec.
     """
-    if url.startswith("file://"):
-        return Folder(Path(url.removeprefix("file://")))
+    for local in ("file://", "local://"):
+        url = url.removeprefix(local)
+    if not url.strip():
+        raise ClusterError("found no place; name a folder, or a URL", code="cluster.bad_place")
     if "://" not in url:
         return Folder(Path(url).resolve())
+    if ":" in url.partition("://")[2].rpartition("@")[0].rpartition("/")[2]:
+        raise ClusterError(
+            "the URL holds a password, which would stand in the home and in what is said of the "
+            "place; leave it out, and put it into the configuration of fsspec",
+            code="cluster.bad_place",
+        )
     try:
         import fsspec
     except ImportError:
@@ -162,10 +171,10 @@ def open_place(url: str) -> Place:
         ) from None
     try:
         files, path = fsspec.core.url_to_fs(url)
-    except (ValueError, ImportError, OSError) as error:
+    except Exception as error:  # noqa: BLE001 - a file system raises what it likes
         raise ClusterError(
-            f"the file system of {url} cannot be opened ({error}); name a folder, or a URL whose "
-            "file system is installed",
+            f"the file system of {url} cannot be opened ({type(error).__name__}); name a folder, "
+            "or a URL whose file system is installed",
             code="cluster.bad_place",
         ) from None
     return Remote(files, path, url)
@@ -180,7 +189,9 @@ def reaching(place: Place) -> Iterator[None]:
     """
     try:
         yield
-    except (OSError, NotImplementedError) as error:
+    except Error:
+        raise
+    except Exception as error:  # a file system raises what it likes
         why = getattr(error, "strerror", None) or type(error).__name__
         raise ClusterError(
             f"the published files at {place.url} cannot be read or written ({why}); mend the place "
