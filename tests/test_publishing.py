@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from caselight import publishing
-from caselight.errors import IndexMismatch
+from caselight.errors import IndexMismatch, UsageError
 from caselight.home import Home
 from caselight.index.manifest import current_folder, read_snapshot
 from caselight.index.places import open_place
@@ -140,6 +140,25 @@ def test_a_place_that_was_refused_is_not_remembered(tmp_path: Path) -> None:
     assert refused[0] == "cluster.not_ours"
     done("erase", "--study", UID, "--home", home, "--yes")
     assert events(home)[-1][0] == "erasure.finished"
+
+
+@pytest.mark.parametrize("line", ["/no/quotes", "[1]", '"half', "\xff"])
+def test_a_list_of_places_that_was_edited_wrongly_is_one_sentence(
+    tmp_path: Path, line: str
+) -> None:
+    home = trained_copy(tmp_path)
+    (home / publishing.LIST).write_text(f"{line}\n", "latin-1")
+    code, sentence = door("erase", "--home", home).refusal
+    assert code == "cluster.bad_place"
+    assert f"{home / publishing.LIST}" in sentence
+
+
+@pytest.mark.parametrize("rows", [0, -5, 2**63])
+def test_a_shard_spans_at_least_one_row(tmp_path: Path, rows: int) -> None:
+    home = trained_copy(tmp_path)
+    with pytest.raises(UsageError, match=f"found {rows}"):
+        publish(home, shard_rows=rows)
+    assert not (home / publishing.LIST).exists()
 
 
 def test_where_there_is_no_index_nothing_stays_published(tmp_path: Path) -> None:

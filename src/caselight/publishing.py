@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from caselight.audit.digests import keyed_digest
-from caselight.errors import ClusterError, Error, IndexMismatch
+from caselight.errors import ClusterError, Error, IndexMismatch, UsageError
 from caselight.index.journal import HEAD, Opens
 from caselight.index.manifest import current_folder, read_snapshot, read_version, replace_file
 from caselight.index.places import Place, open_place, reaching
@@ -32,6 +32,8 @@ FOLDER = "shards"
 """Where in the home an index is published when no other place is named."""
 SHARD_ROWS = 262_144
 """Rows of a shard unless told otherwise: some 150 MB with embeddings of 256 numbers."""
+_MAX_ROWS = 2**63
+"""More than an index can number."""
 
 
 def publish_index(
@@ -56,7 +58,12 @@ def publish_index(
     Raises:
         ClusterError: `cluster.bad_place`, or `cluster.not_ours`.
         IndexMismatch: `index.missing` or `index.digest_mismatch`.
+        UsageError: for a number of rows that cannot be.
     """
+    if shard_rows is not None and not 1 <= shard_rows < _MAX_ROWS:
+        raise UsageError(
+            f"found {shard_rows} rows of a shard, expected 1 to {_MAX_ROWS - 1}; correct it"
+        )
     with _places(home) as listed:
         # Said before anything is remembered for nothing.
         current_folder(home)
@@ -208,8 +215,17 @@ def _places(home: Path) -> Iterator[frozenset[str]]:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         path = home / LIST
-        lines = path.read_text("utf-8").splitlines() if path.is_file() else []
-        yield frozenset(json.loads(line) for line in lines)
+        lines = path.read_bytes().splitlines() if path.is_file() else []
+        try:
+            listed = [json.loads(line) for line in lines]
+        except ValueError:
+            listed = [None]
+        if not all(isinstance(url, str) for url in listed):
+            raise ClusterError(
+                f"{path} is no list of places, one in double quotes on each line; mend it",
+                code="cluster.bad_place",
+            )
+        yield frozenset(listed)
     finally:
         os.close(descriptor)
 
