@@ -31,6 +31,8 @@ _AT_ONCE = 8
 """Questions that a machine answers side by side."""
 _REACH_S = 3.0
 _LOOK_S = 1.0
+_SEEN_S = 0.1
+"""Seconds until the board is looked at again when many shards are sought at once."""
 _KNOCK_S = 1.0
 """Seconds that an actor may be silent until its machine is looked at."""
 _HUNG_S = 30.0
@@ -282,6 +284,7 @@ class Cluster:
         """
         self._ray, self.address = connect(address)
         self._view: View | None = None
+        self._looked = 0.0
         self._turn = itertools.count()
 
     def index(self, manifest: IndexManifest, *, deadline_s: float | None) -> Sharded:
@@ -312,28 +315,39 @@ class Cluster:
             )
         return Sharded(
             {info.file: info.n for info in view.published.shards},
-            _Calls(self._ray, view, next(self._turn), look=self._look),
+            _Calls(self._ray, view, next(self._turn), seek=self._seek),
             n_bits=view.published.n_bits,
             dim=view.published.dim,
             deadline_s=deadline_s,
         )
 
-    def _look(self) -> View | None:
+    def _look(self, seconds: float = _LOOK_S) -> View | None:
         """Look at the board; where there is none, nothing is served, and what was known stays."""
         try:
             board = self._ray.get_actor(_BOARD, namespace=_NAMESPACE)
-            found: View | None = self._ray.get(board.view.remote(), timeout=_LOOK_S)
+            found: View | None = self._ray.get(board.view.remote(), timeout=seconds)
         except (ValueError, self._ray.exceptions.RayError):
             return None
+        finally:
+            self._looked = time.monotonic()
         self._view = found or self._view
         return found
+
+    def _seek(self, seconds: float | None) -> View | None:
+        """Look at the board, where that was not done just now and there is time for it."""
+        left = _LOOK_S if seconds is None else min(seconds, _LOOK_S)
+        if left == 0 or time.monotonic() - self._looked < _SEEN_S:
+            return self._view
+        return self._look(left)
 
 
 class _Calls:
     """How the shards of one view are asked, for one query; a `sharded.Calls`."""
 
-    def __init__(self, ray: Any, view: View, turn: int, *, look: Callable[[], View | None]) -> None:
-        self._ray, self._view, self._turn, self._look = ray, view, turn, look
+    def __init__(
+        self, ray: Any, view: View, turn: int, *, seek: Callable[[float | None], View | None]
+    ) -> None:
+        self._ray, self._view, self._turn, self._seek = ray, view, turn, seek
 
     def replicas(self, shard: str) -> Sequence[Replica]:
         """See `sharded.Calls`: for each query another one first, so that all have their share."""
@@ -341,9 +355,9 @@ class _Calls:
         first = self._turn % len(own) if own else 0
         return (*own[first:], *own[:first])
 
-    def sought(self, shard: str) -> Sequence[Replica]:
+    def sought(self, shard: str, seconds: float | None) -> Sequence[Replica]:
         """See `sharded.Calls`."""
-        now = self._look()
+        now = self._seek(seconds)
         return () if now is None else now.replicas.get(shard, ())
 
     def begin(self, replica: Replica, method: str, args: tuple[Any, ...]) -> Future[Any]:
