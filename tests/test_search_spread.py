@@ -192,9 +192,10 @@ def test_an_incomplete_answer_does_not_say_how_much_the_gallery_holds(
 
 def test_a_cluster_that_cannot_be_is_refused_at_the_door(tmp_path: Path) -> None:
     home = trained_copy(tmp_path)
-    said = door("search", "amber", "--home", home, "--ray", "nowhere").refusal
-    assert said[0] == "cluster.not_reachable"
-    assert "HOST:PORT" in said[1]
+    for address in ("nowhere", "local"):
+        said = door("search", "amber", "--home", home, "--ray", address).refusal
+        assert said[0] == "usage.bad_argument"
+        assert "HOST:PORT" in said[1]
     said = door("search", "amber", "--home", home, "--ray", "127.0.0.1:1").refusal
     assert said[0] == "cluster.not_reachable"
     late = door("search", "amber", "--home", home, "--set", "search.deadline_s=0")

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from caselight.errors import ClusterError, IndexMismatch
-from caselight.index.cluster import RayMachines, connect
+from caselight.index.cluster import RayMachines
 from caselight.index.director import Director
 from caselight.index.places import Place
 from caselight.index.shards import Publication
 from caselight.publishing import index_mark, is_settled, publish_index
+from caselight.rays import connect
 from caselight.recording import Recorder
 
 STEP_S = 0.25
@@ -71,7 +72,7 @@ def serve(
         home: the home.
         place: where its files are published, as all machines reach it.
         recorder: signs, and puts on the record what is published.
-        address: of the Ray cluster, or `cluster.LOCAL`.
+        address: of the Ray cluster, or `rays.LOCAL`.
         replicas: of each shard, at least 1.
         shard_rows: see `publish_index`.
         tell: told what is served whenever that changes.

@@ -1,19 +1,13 @@
-"""All that speaks to Ray: connecting, an actor a machine with its shards, and who asks them.
+"""An index on Ray: an actor a machine with its shards, and who asks them.
 
-Everything is owned by the process that serves: actors end with it, however it ends. Ray is imported
-where it is used; the extra `scale` installs it.
+Everything is owned by the process that serves: actors end with it, however it ends.
 """
 
-import contextlib
 import itertools
-import os
-import signal
 import socket
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from pathlib import Path
 from typing import Any
 
 from caselight.errors import ClusterError, UsageError
@@ -22,14 +16,12 @@ from caselight.index.hosts import Board, Gone, Host, Refused, packed_args
 from caselight.index.journal import Opens
 from caselight.index.manifest import IndexManifest
 from caselight.index.sharded import Sharded, ShardLost
+from caselight.rays import LOCAL, connect
 
-LOCAL = "local"
-"""The address of a Ray that is started here, for this machine alone."""
 _NAMESPACE = "caselight-index"
 _BOARD = "board"
 _AT_ONCE = 8
 """Questions that a machine answers side by side."""
-_REACH_S = 3.0
 _LOOK_S = 1.0
 _SEEN_S = 0.1
 """Seconds until the board is looked at again when many shards are sought at once."""
@@ -39,97 +31,6 @@ _HUNG_S = 30.0
 """Seconds after which a silent actor is given up, though its machine lives."""
 _SHUN_S = 20.0
 """Seconds that a machine is left out after its actor was lost."""
-_STORE_BYTES = 100_000_000
-"""Of a Ray that is started here: answers are small."""
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
-
-# Connecting ------------------------------------------------------------------------------------
-
-
-def connect(address: str) -> tuple[Any, str]:
-    """Connect this process to a Ray cluster; it stays so until it ends, or `ray.shutdown()`.
-
-    Args:
-        address: `HOST:PORT` of a cluster of which this machine is a node, or `LOCAL`.
-
-    Returns:
-        The module, and the cluster's address.
-
-    Raises:
-        ClusterError: `cluster.not_reachable`.
-        UsageError: `usage.missing_extra` without Ray.
-    """
-    host, colon, port = address.rpartition(":")
-    host = host.strip("[]")
-    if address != LOCAL and not (host and colon and port.isdigit()):
-        raise _unreachable(address, "it is no HOST:PORT")
-    ray = _load_ray(loopback=address == LOCAL or host in _LOOPBACK)
-    if ray.is_initialized():
-        own = str(ray.get_runtime_context().gcs_address)
-        if address not in (LOCAL, own):
-            raise _unreachable(address, f"this process is connected to {own}")
-        return ray, own
-    quiet = {"log_to_driver": False, "configure_logging": False, "namespace": _NAMESPACE}
-    if address == LOCAL:
-        with _own_signals():
-            ray.init(
-                LOCAL,
-                _node_ip_address=_LOOPBACK[0],
-                include_dashboard=False,
-                object_store_memory=_STORE_BYTES,
-                **quiet,
-            )
-        return ray, str(ray.get_runtime_context().gcs_address)
-    try:
-        # Ray itself would try for minutes.
-        socket.create_connection((host, int(port)), timeout=_REACH_S).close()
-        with _own_signals():
-            ray.init(address, **quiet)
-    except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
-        raise _unreachable(address, str(error).partition("\n")[0]) from None
-    return ray, address
-
-
-@contextlib.contextmanager
-def _own_signals() -> Iterator[None]:
-    """Keep what this process does when it is told to end; Ray would put an exit in its place."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        yield
-    finally:
-        if before is not None:
-            signal.signal(signal.SIGTERM, before)
-
-
-def _load_ray(*, loopback: bool) -> Any:
-    # Ray reads these when it is imported: nothing is reported to anyone, and what is at home on
-    # this machine is not looked for under the name that other machines would call it by.
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    if loopback:
-        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
-        if (Path.home() / ".ray" / "auth_token").is_file():
-            os.environ.setdefault("RAY_AUTH_MODE", "token")
-    try:
-        import ray
-    except ImportError:
-        raise UsageError(
-            "an index on several machines needs the package ray, which is not there; install it "
-            'with pip install "caselight[scale]"',
-            code="usage.missing_extra",
-        ) from None
-    return ray
-
-
-def _unreachable(address: str, why: str) -> ClusterError:
-    return ClusterError(
-        f"no Ray cluster answers at {address} ({why}); start one with `ray start`, or name the "
-        "address that `caselight index serve` prints, on a machine that is a node of it",
-        code="cluster.not_reachable",
-    )
 
 
 # Serving ---------------------------------------------------------------------------------------
@@ -280,8 +181,13 @@ class Cluster:
 
         Raises:
             ClusterError: `cluster.not_reachable`.
-            UsageError: `usage.missing_extra` without Ray.
+            UsageError: `usage.missing_extra` without Ray, `usage.bad_argument` for no address.
         """
+        if address == LOCAL:
+            raise UsageError(
+                f"found the address {LOCAL}, which starts an empty cluster, expected HOST:PORT as "
+                "`caselight index serve` prints it; correct it"
+            )
         self._ray, self.address = connect(address)
         self._view: View | None = None
         self._looked = 0.0
