@@ -165,9 +165,20 @@ class RayMachines:
             return "starting"
         try:
             said = self._ray.get(ref)
+        except self._ray.exceptions.RayTaskError as error:
+            return _met(error)
         except self._ray.exceptions.RayError:
             return "lost"
         return said.error() if isinstance(said, Refused) else "ready"
+
+
+def _met(error: Any) -> ClusterError:
+    """What a machine raised that is none of our errors: its text may be anything."""
+    return ClusterError(
+        f"a machine of the cluster met {type(error.cause).__name__}; see that it has memory and "
+        "the same Caselight, and begin `caselight index serve` again",
+        code="cluster.failed",
+    )
 
 
 # Asking ----------------------------------------------------------------------------------------
@@ -276,8 +287,9 @@ class _Calls:
                 error = said.result().error()
             if error is None and isinstance(said.result(), Gone):
                 error = ShardLost(replica.shard)
-            lost = isinstance(error, self._ray.exceptions.RayError)
-            if lost and not isinstance(error, self._ray.exceptions.RayTaskError):
+            if isinstance(error, self._ray.exceptions.RayTaskError):
+                error = _met(error)
+            elif isinstance(error, self._ray.exceptions.RayError):
                 error = ShardLost(replica.shard)
             if error is None:
                 answer.set_result(said.result())
