@@ -112,7 +112,7 @@ def test_flipped_bytes_are_found_when_a_shard_is_opened(tmp_path: Path) -> None:
     for name in files_of(info):
         path = tmp_path / "published" / name
         whole = path.read_bytes()
-        for at in range(0, len(whole), 7):
+        for at in range(0, len(whole), 17):
             path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
             with pytest.raises(ClusterError) as caught:
                 open_shard(place, found, info.file)
@@ -252,15 +252,34 @@ def test_a_shard_takes_its_tables_along(
     assert caught.value.code == "cluster.damaged"
 
 
-def test_what_was_fetched_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_fetched_leaves_no_file(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     spool = tmp_path / "spool"
     spool.mkdir()
     monkeypatch.setattr(places_module.tempfile, "tempdir", str(spool))
-    place = open_place(f"memory://{tmp_path}/published")
     said = published(place, snapshot(filled(tmp_path / "index"))).published
     shard = open_shard(place, said, said.shards[0].file)
     assert list(spool.iterdir()) == []
     assert shard.items.vectors(np.array([0, 1])).shape == (2, 4)
+
+
+def test_what_is_done_to_a_file_behind_the_back_of_an_open_shard_changes_no_answer(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "published"
+    said = published(open_place(str(folder)), snapshot(filled(tmp_path / "index"))).published
+    shard = open_shard(open_place(str(folder)), said, said.shards[0].file)
+    codes = shard.items.take(np.array([0]))
+    before = shard.items.search(codes, k=5)
+    path = folder / said.shards[0].file
+    path.write_bytes(bytes(255 - byte for byte in path.read_bytes()))  # the same file, in place
+    after = shard.items.search(codes, k=5)
+    assert np.array_equal(before.rows, after.rows)
+    assert np.array_equal(before.distance, after.distance)
+    for name in folder.iterdir():
+        name.write_bytes(b"")
+    assert np.array_equal(shard.items.search(codes, k=5).distance, before.distance)
 
 
 def test_places_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,10 @@ class Place(Protocol):
         ...
 
     def fetched(self, names: Sequence[str]) -> contextlib.AbstractContextManager[Path]:
-        """A folder of this machine with these files, as long as the context lasts."""
+        """A folder of this machine with copies of these files, as long as the context lasts.
+
+        What is opened there stays as it was, whatever becomes of the place.
+        """
         ...
 
     def filling(self) -> contextlib.AbstractContextManager[Path]:
@@ -42,7 +45,7 @@ class Place(Protocol):
 
 
 class Folder:
-    """A folder that this machine has mounted; its files are mapped where they lie."""
+    """A folder that this machine has mounted."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -63,10 +66,11 @@ class Folder:
 
     @contextlib.contextmanager
     def fetched(self, names: Sequence[str]) -> Iterator[Path]:
-        """See `Place`: the folder itself."""
-        for name in names:
-            (self.path / name).stat()
-        yield self.path
+        """See `Place`."""
+        with tempfile.TemporaryDirectory(prefix=_PREFIX) as folder:
+            for name in names:
+                shutil.copyfile(self.path / name, Path(folder) / name)
+            yield Path(folder)
 
     @contextlib.contextmanager
     def filling(self) -> Iterator[Path]:
@@ -109,8 +113,8 @@ class Remote:
 
     @contextlib.contextmanager
     def fetched(self, names: Sequence[str]) -> Iterator[Path]:
-        """See `Place`: a folder of its own, which is gone again behind the context."""
-        with tempfile.TemporaryDirectory(prefix="caselight-shard-") as folder:
+        """See `Place`."""
+        with tempfile.TemporaryDirectory(prefix=_PREFIX) as folder:
             for name in names:
                 self._files.get_file(self._of(name), str(Path(folder) / name))
             yield Path(folder)
@@ -118,7 +122,7 @@ class Remote:
     @contextlib.contextmanager
     def filling(self) -> Iterator[Path]:
         """See `Place`: a folder of its own, whose files are sent at the end."""
-        folder = Path(tempfile.mkdtemp(prefix="caselight-shard-"))
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
         try:
             yield folder
             self._files.makedirs(self._path, exist_ok=True)
@@ -139,6 +143,7 @@ class Remote:
 
 
 _NONE: frozenset[str] = frozenset()
+_PREFIX = "caselight-shard-"
 
 
 def open_place(url: str) -> Place:
