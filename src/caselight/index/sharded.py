@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from caselight.errors import ClusterError, IndexMismatch
 from caselight.index.segments import LEAF_BYTES
 from caselight.index.shards import Shard
-from caselight.index.snapshot import PartWork, Places, digest_of
+from caselight.index.snapshot import PartWork, Places, digest_of, nearest_of
 from caselight.types import BoolArray, Candidates, Codes, Missing
 
 PATIENCE = 0.25
@@ -177,20 +177,7 @@ class Sharded:
             found.append((near.rows + self._begins[i], near.distance))
             works += own_works
             n_compared += near.n_compared
-        if not found:
-            empty = np.zeros((len(codes), 0), dtype=np.int64)
-            return Candidates(rows=empty, distance=empty.astype(np.int32), n_compared=0), ()
-        if len(found) == 1:
-            only = Candidates(rows=found[0][0], distance=found[0][1], n_compared=n_compared)
-            return only, tuple(works)
-        rows, distance = (np.concatenate(one, axis=1) for one in zip(*found, strict=True))
-        # Stable: shards come in order of row, and so do ties inside a shard.
-        order = np.argsort(distance, axis=1, kind="stable")[:, :k]
-        best = Candidates(
-            rows=np.take_along_axis(rows, order, axis=1),
-            distance=np.take_along_axis(distance, order, axis=1),
-            n_compared=n_compared,
-        )
+        best = nearest_of(found, n_queries=len(codes), k=k, n_compared=n_compared)
         return best, tuple(works)
 
     def take(self, places: Places) -> Codes:
