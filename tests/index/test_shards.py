@@ -112,7 +112,7 @@ def test_flipped_bytes_are_found_when_a_shard_is_opened(tmp_path: Path) -> None:
     for name in files_of(info):
         path = tmp_path / "published" / name
         whole = path.read_bytes()
-        for at in range(0, len(whole), 17):
+        for at in range(0, len(whole), 53):
             path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
             with pytest.raises(ClusterError) as caught:
                 open_shard(place, found, info.file)
@@ -280,6 +280,21 @@ def test_what_is_done_to_a_file_behind_the_back_of_an_open_shard_changes_no_answ
     for name in folder.iterdir():
         name.write_bytes(b"")
     assert np.array_equal(shard.items.search(codes, k=5).distance, before.distance)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs the /proc of Linux")
+def test_who_is_killed_while_files_are_fetched_leaves_nothing_of_them(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    monkeypatch.setattr(places_module.tempfile, "tempdir", str(spool))
+    said = published(place, snapshot(filled(tmp_path / "index"))).published
+    with place.fetched(files_of(said.shards[0])) as folder:
+        assert all((folder / name).stat().st_size > 100 for name in files_of(said.shards[0]))
+        left = [path for path in spool.rglob("*") if not path.is_dir()]
+        assert len(left) == 2
+        assert all(path.is_symlink() for path in left)
 
 
 def test_places_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
