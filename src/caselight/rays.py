@@ -18,7 +18,7 @@ LOCAL = "local"
 _PATIENCE_S = 5.0
 """How long an address may take to answer; Ray itself would try for minutes."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_ALWAYS = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
+_ALWAYS = {"RAY_USAGE_STATS_ENABLED": "0"}
 _ALONE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 """Ray's only switch, on every system, that has its servers listen on 127.0.0.1 alone."""
 _GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])

@@ -22,6 +22,9 @@ _NAMESPACE = "caselight-index"
 _BOARD = "board"
 _AT_ONCE = 8
 """Questions that a machine answers side by side."""
+_BESIDE = {"files": 2, "life": 1}
+"""Threads of a machine that open shards, and one that says that it lives: questions do not wait for
+files, nor that answer for either."""
 _LOOK_S = 1.0
 _SEEN_S = 0.1
 """Seconds until the board is looked at again when many shards are sought at once."""
@@ -88,10 +91,16 @@ class RayMachines:
         """See `Machines`."""
         if node not in self._hosts:
             self._hosts[node] = self._actor(
-                Host, node, self._url, self._seal, max_concurrency=_AT_ONCE
+                Host,
+                node,
+                self._url,
+                self._seal,
+                max_concurrency=_AT_ONCE,
+                concurrency_groups=dict(_BESIDE),
             )
         host = self._hosts[node]
-        self._opening[shard, node] = host.open.remote(shard)
+        opening = host.open.options(concurrency_group="files").remote(shard)
+        self._opening[shard, node] = opening
         return Replica(shard=shard, node=node, handle=host)
 
     def state(self, replica: Replica) -> State:
@@ -107,7 +116,8 @@ class RayMachines:
         else:
             since, ref = self._pings.pop(node, (0.0, None))
             if ref is None:
-                since, ref = time.monotonic(), self._hosts[node].ping.remote()
+                ping = self._hosts[node].ping.options(concurrency_group="life")
+                since, ref = time.monotonic(), ping.remote()
             said = self._now(ref)
             if said == "starting":
                 self._pings[node] = since, ref
@@ -153,11 +163,8 @@ class RayMachines:
 
     def _actor(self, kind: type, node: str, *args: Any, **options: Any) -> Any:
         here = self._ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(node, soft=False)
-        return (
-            self._ray.remote(kind)
-            .options(num_cpus=0, scheduling_strategy=here, **options)
-            .remote(*args)
-        )
+        options = {**options, "num_cpus": 0, "scheduling_strategy": here}
+        return self._ray.remote(**options)(kind).remote(*args)
 
     def _now(self, ref: Any) -> State:
         done, _ = self._ray.wait([ref], timeout=0)
