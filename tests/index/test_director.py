@@ -55,6 +55,7 @@ class Machines:
         self.view: View | None = None
         self.slow: set[str] = set()
         self.errors: dict[str, Error] = {}
+        """Of a shard anywhere, or of all on a machine."""
 
     def nodes(self) -> Sequence[str]:
         return self.alive
@@ -67,8 +68,9 @@ class Machines:
     def state(self, replica: Replica) -> State:
         if replica.node not in self.alive:
             return "lost"
-        if replica.shard in self.errors:
-            return self.errors[replica.shard]
+        for name in (replica.shard, replica.node):
+            if name in self.errors:
+                return self.errors[name]
         return "starting" if replica.node in self.slow else "ready"
 
     def end(self, replica: Replica) -> None:
@@ -225,6 +227,22 @@ def test_what_cannot_be_opened_is_said_and_tried_again_later(clock: Clock) -> No
     director.step()
     assert director.errors == {}
     assert set(fleet.shown()) == {"a", "b", "c", "d"}
+
+
+def test_one_replica_that_does_not_open_is_said_though_another_answers(clock: Clock) -> None:
+    fleet = Machines(["1", "2"])
+    fleet.errors = {"2": ClusterError("the place is not there", code="cluster.bad_place")}
+    director = directed(fleet, clock, replicas=2)
+    for _ in range(5):
+        director.step()
+    assert all(own == {"1"} for own in fleet.shown().values())
+    assert set(director.errors) == {"a", "b", "c", "d"}
+    fleet.errors = {}
+    clock.now += AGAIN_S
+    for _ in range(3):
+        director.step()
+    assert all(own == {"1", "2"} for own in fleet.shown().values())
+    assert director.errors == {}
 
 
 @settings(max_examples=60)
