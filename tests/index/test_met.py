@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from caselight.errors import ClusterError, IndexMismatch
+from caselight.index import cluster
 from caselight.index.cluster import RayMachines, _Calls
 from caselight.index.director import Replica
 from caselight.index.hosts import Gone, Refused
@@ -55,6 +56,33 @@ def asked(said: Any) -> Future[Any]:
     view: Any = SimpleNamespace(replicas={})
     calls = _Calls(answering(said), view, 0, seek=lambda _: None)
     return calls.begin(replica, "row", (np.zeros(1),))
+
+
+def test_a_connection_that_ended_is_made_again_before_ray_makes_one_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ray = answering(None)
+    up = [False]
+
+    def connect(address: str) -> tuple[Any, str]:
+        up[0] = True
+        return ray, address
+
+    def get_actor(*_: object, **__: object) -> Any:
+        assert up[0], "Ray would start a cluster that listens to everybody"
+        raise ValueError
+
+    ray.is_initialized = lambda: up[0]
+    ray.get_actor = get_actor
+    monkeypatch.setattr(cluster, "connect", connect)
+    asked = cluster.Cluster("head:6379")
+    manifest: Any = SimpleNamespace(digest="0", model="m")
+    for _ in range(2):
+        up[0] = False
+        with pytest.raises(ClusterError) as caught:
+            asked.index(manifest, deadline_s=1.0)
+        assert caught.value.code == "cluster.not_served"
+        assert up[0]
 
 
 def test_what_is_answered_arrives() -> None:

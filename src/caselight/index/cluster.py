@@ -219,8 +219,12 @@ class Cluster:
             deadline_s: seconds that its shards have.
 
         Raises:
-            ClusterError: `cluster.not_served`, or `cluster.other_index`.
+            ClusterError: `cluster.not_served`, `cluster.other_index`, or `cluster.not_reachable`.
         """
+        if not self._ray.is_initialized():
+            # Somebody ended the connection. Ray would start a cluster of its own, open to all.
+            self._ray, self.address = connect(self.address)
+            self._view = None
         view = self._view
         if view is None or view.published.digest != manifest.digest:
             view = self._look()

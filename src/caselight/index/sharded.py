@@ -269,9 +269,10 @@ class Sharded:
         )
 
     def _none_left(self) -> ShardsMissing:
+        within = "" if self._deadline_s is None else f" in {self._deadline_s:g} s"
         return ShardsMissing(
-            f"none of the {len(self._names)} shards of the index answers; look at `caselight index "
-            "serve`, or search without --ray"
+            f"none of the {len(self._names)} shards of the index answers{within}; look at "
+            "`caselight index serve`, or search without --ray"
         )
 
 
