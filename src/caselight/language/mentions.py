@@ -10,14 +10,14 @@
    the word that it denies: in "the heart is not enlarged", "enlarged" is the mention.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from caselight.language import short_forms
 from caselight.language.lexicon import Lexicon
 from caselight.language.nouns import Mention, Named, Specialty
 from caselight.language.phrases import HALF
-from caselight.language.short_forms import Choice
+from caselight.language.short_forms import BESIDE, Choice
 from caselight.language.word_lists import JOINS
 from caselight.language.words import Word, words
 
@@ -223,14 +223,22 @@ def _abbreviations(
         if not short_forms.needs_context(reading.words[at], lexicon, shouted=reading.shouted)
     }
     sure |= {keys[0] for at, keys in open_.items() if at in alone and len(keys) == 1}
-    said |= {reading.words[at].raw.lower() for at in open_}
+    spoken = [
+        word.raw.lower() if at in open_ else word.folded for at, word in enumerate(reading.words)
+    ]
     found, choices = [], []
     for at, keys in open_.items():
         if at not in alone and not clinical:
             continue
         word = reading.words[at]
-        others = said - {word.raw.lower()}
-        points = short_forms.weigh(keys, lexicon, near=sure, said=others, specialty=specialty)
+        context = short_forms.Context(
+            near=sure,
+            adjoining={hit.key for hit in hits if at in (hit.end, hit.first - 1)},
+            said={*spoken[:at], *spoken[at + 1 :]},
+            beside={*spoken[max(0, at - BESIDE) : at], *spoken[at + 1 : at + 1 + BESIDE]},
+            specialty=specialty,
+        )
+        points = short_forms.weigh(keys, lexicon, context)
         chosen = short_forms.choose(points)
         if chosen is not None:
             found.append(_Hit(at, at + 1, chosen, "abbreviation"))
@@ -243,12 +251,7 @@ def _pairs(reading: _Reading, hits: Sequence[_Hit]) -> list[_Hit]:
     """What is found, made that which is found there, where its place stands in the same phrase."""
     out = list(hits)
     for n, hit in enumerate(hits):
-        for other in (*hits[n - 1 : n], *hits[n + 1 : n + 2]):
-            between = range(min(hit.end, other.end), max(hit.first, other.first))
-            if len(between) > _REACH or reading.clause[hit.first] != reading.clause[other.first]:
-                continue
-            if not all(_joins(reading.bases[at]) for at in between):
-                continue
+        for other in (*_places(reading, hits, n, -1), *_places(reading, hits, n, 1)):
             key = _found_there(reading.lexicon, hit.key, other.key)
             if key is not None:
                 out[n] = replace(
@@ -256,6 +259,32 @@ def _pairs(reading: _Reading, hits: Sequence[_Hit]) -> list[_Hit]:
                 )
                 break
     return out
+
+
+def _places(reading: _Reading, hits: Sequence[_Hit], n: int, step: int) -> Iterator[_Hit]:
+    """What stands in one phrase with a hit on one side of it, up to the first anatomy.
+
+    Other findings may stand between: in "the aorta is dilated and tortuous" it is both.
+    """
+    linked = True
+    m = n + step
+    while 0 <= m < len(hits):
+        first, last = sorted((hits[m - step], hits[m]), key=lambda hit: hit.first)
+        between = [reading.bases[at] for at in range(first.end, last.first)]
+        if reading.clause[first.first] != reading.clause[last.first] or len(between) > _REACH:
+            return
+        place = hits[m].key in reading.lexicon and (
+            reading.lexicon[hits[m].key].category == "anatomy"
+        )
+        # "And" joins two findings of one place, but not a finding to the next place.
+        if not all(_joins(word) or (not place and word in _AND) for word in between):
+            return
+        if linked or place:
+            yield hits[m]
+        if place:
+            return
+        linked = False
+        m += step
 
 
 def _joins(word: str) -> bool:

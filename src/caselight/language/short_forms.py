@@ -14,9 +14,10 @@ from caselight.language.nouns import Concept, Span, Specialty
 from caselight.language.word_lists import CLINICAL, EVERYDAY
 from caselight.language.words import Word
 
-WRITTEN_OUT, CLUE, KIN, SAME_SPECIALTY = 10, 2, 1, 1
-"""What speaks for a meaning: its own name in the text, a clue word, a related concept, and a
-concept of its specialty."""
+WRITTEN_OUT, CLUE_BESIDE, CLUE, KIN, SAME_SPECIALTY = 10, 4, 1, 1, 1
+"""What speaks for a meaning: its own name before or after it, as in "pulmonary embolism (PE)", a
+clue word within `BESIDE` words or anywhere, a related concept, a concept of its specialty."""
+BESIDE = 5
 _UNITS = frozenset({"mm", "cm", "mg", "ml", "ms", "mv", "cc", "m"})
 _SHOUTED_WORDS = 3
 _FEW_LETTERS = 2
@@ -73,27 +74,29 @@ def is_shouted(words: Sequence[Word]) -> bool:
     return len(words) >= _SHOUTED_WORDS and not any(c.islower() for word in words for c in word.raw)
 
 
-def weigh(
-    keys: Sequence[str],
-    lexicon: Lexicon,
-    *,
-    near: Collection[str],
-    said: Collection[str],
-    specialty: Specialty | None,
-) -> dict[str, int]:
-    """Say how much of a text speaks for each meaning.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What a text has beside an abbreviation."""
 
-    Args:
-        keys: the meanings.
-        lexicon: knows how concepts hang together.
-        near: keys of what else the text names for certain.
-        said: folded words of the text, without the abbreviation.
-        specialty: of the question, where it is known.
+    near: Collection[str]
+    """Keys of what the text names for certain."""
+    adjoining: Collection[str]
+    """Keys of what is named directly before and after it."""
+    said: Collection[str]
+    """Folded words of the text."""
+    beside: Collection[str]
+    """Those within `BESIDE` words."""
+    specialty: Specialty | None
+    """Of the question, where it is known."""
+
+
+def weigh(keys: Sequence[str], lexicon: Lexicon, context: Context) -> dict[str, int]:
+    """Say how much of a text speaks for each meaning.
 
     Returns:
         Key to points, most first; in the order of the lexicon where they are equal.
     """
-    points = {key: _points(lexicon[key], lexicon, near, said, specialty) for key in keys}
+    points = {key: _points(lexicon[key], lexicon, context) for key in keys}
     return dict(sorted(points.items(), key=lambda item: -item[1]))
 
 
@@ -105,19 +108,14 @@ def choose(points: Mapping[str, int]) -> str | None:
     return ranked[0][0] if ranked[0][1] > ranked[1][1] else None
 
 
-def _points(
-    concept: Concept,
-    lexicon: Lexicon,
-    near: Collection[str],
-    said: Collection[str],
-    specialty: Specialty | None,
-) -> int:
-    points = CLUE * len(set(concept.clues) & set(said))
-    if concept.key in near:
-        points += WRITTEN_OUT
+def _points(concept: Concept, lexicon: Lexicon, context: Context) -> int:
+    clues = set(concept.clues)
+    points = CLUE_BESIDE * len(clues & set(context.beside))
+    points += CLUE * len(clues & set(context.said) - set(context.beside))
+    points += WRITTEN_OUT * (concept.key in context.adjoining)
     kin = {concept.key, *concept.is_a, *concept.site, *concept.part_of}
-    for key in near:
+    for key in context.near:
         other = lexicon[key]
         points += KIN * bool(kin & {key, *other.is_a, *other.site, *other.part_of})
-    special = {lexicon[key].specialty for key in near} | {specialty}
+    special = {lexicon[key].specialty for key in context.near} | {context.specialty}
     return points + SAME_SPECIALTY * (concept.specialty in special)
