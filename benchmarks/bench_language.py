@@ -14,6 +14,7 @@ import numpy as np
 
 from caselight.language.lexicon import SHIPPED, Lexicon, read_lexicon, shipped_lexicon
 from caselight.language.mentions import find_mentions
+from caselight.language.spelling import LEAST_LETTERS
 from machine import commit, machine
 
 RESULTS = Path(__file__).resolve().parent / "results" / "language.json"
@@ -51,6 +52,39 @@ def load() -> Lexicon:
     assert known.main_phrases
     assert known.spelling.by_letter
     return known
+
+
+def misspell(word: str, rng: np.random.Generator) -> str:
+    """One letter left out, doubled, exchanged with its neighbour, or another in its place."""
+    at = int(rng.integers(1, len(word) - 1))
+    kind = int(rng.integers(4))
+    if kind == 0:
+        return word[:at] + word[at + 1 :]
+    if kind == 1:
+        return word[:at] + word[at] + word[at:]
+    if kind == 2:
+        return word[:at] + word[at + 1] + word[at] + word[at + 2 :]
+    other = "abcdefghijklmnopqrstuvwxyz"[int(rng.integers(26))]
+    return word[:at] + other + word[at + 1 :]
+
+
+def misspellings(known: Lexicon, *, n_each: int, seed: int) -> dict[str, int]:
+    """Misspell every name of one word of six letters or more; what is it taken for?"""
+    rng = np.random.default_rng(seed)
+    counts = {"seed": seed, "misspelled": 0, "right": 0, "not_found": 0, "another": 0}
+    for (word, *more), key in known.phrases.names.items():
+        if more or len(word) < LEAST_LETTERS or not word.isalpha() or not word.isascii():
+            continue
+        for _ in range(n_each):
+            wrong = misspell(word, rng)
+            if wrong in known.phrases.bases:
+                continue
+            counts["misspelled"] += 1
+            found = {one.concept for one in find_mentions(wrong, known)}
+            right = key in found or (key not in known and not found)
+            verdict = "right" if right else "another" if found else "not_found"
+            counts[verdict] += 1
+    return counts
 
 
 def importing() -> float:
@@ -94,6 +128,7 @@ def main() -> None:
             "mentions": len(find_mentions(report, known)),
             **best(lambda: find_mentions(report, known), n=100),
         },
+        "misspellings_of_one_error": misspellings(known, n_each=3, seed=0),
         "machine": machine(),
         "commit": commit(),
     }

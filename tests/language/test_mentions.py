@@ -197,3 +197,12 @@ def test_a_sentence_is_read_alike_wherever_it_stands(text: str) -> None:
 
     before = "See below.\n"
     assert names(before + text, len(before)) == names(text, 0)
+
+
+@pytest.mark.parametrize(
+    "part", ["PE ", "mass ", "pleural or pericardial effusion and ", "pnuemothoracx ", "MS, ", "x"]
+)
+def test_a_very_long_text_is_read_whole(part: str) -> None:
+    """Work grows with the length, not with its square, or this would not end."""
+    text = (part * 100_000)[:99_000] + " or pneumonia."
+    assert find_mentions(text, KNOWN)[-1].concept == "pneumonia"

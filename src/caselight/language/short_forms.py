@@ -74,30 +74,60 @@ def is_shouted(words: Sequence[Word]) -> bool:
     return len(words) >= _SHOUTED_WORDS and not any(c.islower() for word in words for c in word.raw)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What a text has beside an abbreviation."""
+    """What of a text speaks for the meanings of its abbreviations."""
 
-    near: Collection[str]
-    """Keys of what the text names for certain."""
-    adjoining: Collection[str]
-    """Keys of what is named directly before and after it."""
-    said: Collection[str]
-    """Folded words of the text."""
-    beside: Collection[str]
-    """Those within `BESIDE` words."""
-    specialty: Specialty | None
-    """Of the question, where it is known."""
+    def __init__(
+        self,
+        lexicon: Lexicon,
+        *,
+        near: Collection[str],
+        said: Collection[str],
+        specialty: Specialty | None,
+    ) -> None:
+        """Keep what the whole text says.
 
+        Args:
+            lexicon: knows how concepts hang together.
+            near: keys of what the text names for certain.
+            said: its folded words.
+            specialty: of the question, where it is known.
+        """
+        self._lexicon, self._near, self._said = lexicon, frozenset(near), frozenset(said)
+        self._special = {specialty, *(lexicon[key].specialty for key in near)}
+        self._anywhere: dict[str, int] = {}
 
-def weigh(keys: Sequence[str], lexicon: Lexicon, context: Context) -> dict[str, int]:
-    """Say how much of a text speaks for each meaning.
+    def weigh(
+        self, keys: Sequence[str], *, beside: Collection[str], adjoining: str | None
+    ) -> dict[str, int]:
+        """Say how much speaks for each meaning of one abbreviation.
 
-    Returns:
-        Key to points, most first; in the order of the lexicon where they are equal.
-    """
-    points = {key: _points(lexicon[key], lexicon, context) for key in keys}
-    return dict(sorted(points.items(), key=lambda item: -item[1]))
+        Args:
+            keys: the meanings.
+            beside: folded words within `BESIDE` words of it.
+            adjoining: key of what is named directly before or after it.
+
+        Returns:
+            Key to points, most first; in the order of the lexicon where they are equal.
+        """
+        points = {}
+        for key in keys:
+            if key not in self._anywhere:
+                self._anywhere[key] = self._points(self._lexicon[key])
+            clues = len(set(self._lexicon[key].clues) & set(beside))
+            written_out = WRITTEN_OUT * (key == adjoining)
+            points[key] = self._anywhere[key] + (CLUE_BESIDE - CLUE) * clues + written_out
+        return dict(sorted(points.items(), key=lambda item: -item[1]))
+
+    def _points(self, concept: Concept) -> int:
+        """What speaks for a concept wherever its abbreviation stands in the text."""
+        points = CLUE * len(self._said & set(concept.clues))
+        kin = {concept.key, *concept.is_a, *concept.site, *concept.part_of}
+        # Who writes it out elsewhere means, if anything, something else by the abbreviation.
+        for key in self._near - {concept.key}:
+            other = self._lexicon[key]
+            points += KIN * bool(kin & {key, *other.is_a, *other.site, *other.part_of})
+        return points + SAME_SPECIALTY * (concept.specialty in self._special)
 
 
 def choose(points: Mapping[str, int]) -> str | None:
@@ -106,16 +136,3 @@ def choose(points: Mapping[str, int]) -> str | None:
     if len(ranked) == 1:
         return ranked[0][0]
     return ranked[0][0] if ranked[0][1] > ranked[1][1] else None
-
-
-def _points(concept: Concept, lexicon: Lexicon, context: Context) -> int:
-    clues = set(concept.clues)
-    points = CLUE_BESIDE * len(clues & set(context.beside))
-    points += CLUE * len(clues & set(context.said) - set(context.beside))
-    points += WRITTEN_OUT * (concept.key in context.adjoining)
-    kin = {concept.key, *concept.is_a, *concept.site, *concept.part_of}
-    for key in context.near:
-        other = lexicon[key]
-        points += KIN * bool(kin & {key, *other.is_a, *other.site, *other.part_of})
-    special = {lexicon[key].specialty for key in context.near} | {context.specialty}
-    return points + SAME_SPECIALTY * (concept.specialty in special)

@@ -40,3 +40,6 @@ JOINS = _words(
     """
 )
 """Words that may stand between the halves of a pair: "the heart *is not* enlarged"."""
+
+AND = frozenset({"and", "or", "nor"})
+"""Words that join two names."""
