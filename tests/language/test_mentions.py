@@ -80,6 +80,11 @@ def test_names_are_found_in_any_spelling(text: str, expected: list[tuple[str, st
             [("mass", "lung-mass"), ("right upper lobe", "right-upper-lobe")],
         ),
         ("fracture of the left 5th rib", [("fracture", "rib-fracture"), ("rib", "rib")]),
+        ("mass in the right lobe of the liver", [("mass", "liver-lesion"), ("liver", "liver")]),
+        (
+            "the aorta is dilated and tortuous",
+            [("aorta", "aorta"), ("dilated", "aortic-ectasia"), ("tortuous", "tortuous-aorta")],
+        ),
         ("the lungs are clear", [("lungs", "lung"), ("clear", "clear-lungs")]),
         # The halves of a pair that do not meet are what they are alone.
         (

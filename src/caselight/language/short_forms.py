@@ -52,6 +52,8 @@ def candidates(
         if one in phrases.shorts and not shouted:
             return phrases.shorts[one]
         low = one.lower()
+        if one != raw and len(low) <= _FEW_LETTERS:
+            continue  # "gas" is no plural
         written = phrases.lower.get(low, ())
         if written and low not in EVERYDAY and (shouted or one == low):
             return tuple(dict.fromkeys(key for short in written for key in phrases.shorts[short]))
