@@ -8,7 +8,7 @@ import pytest
 from caselight.errors import LanguageError
 from caselight.language.lexicon import SHIPPED, Lexicon, open_lexicon, read_lexicon, shipped_lexicon
 from caselight.language.phrases import PAIR
-from caselight.language.words import fold_phrase
+from caselight.language.words import fold, fold_phrase
 from tests.language.rows import write
 
 
@@ -144,3 +144,7 @@ def test_an_unknown_key_is_refused(known: Lexicon) -> None:
         known.ancestors("no-such-key")
     assert refusal.value.code == "language.unknown_term"
     assert repr(known) == f"Lexicon({len(known)} concepts)"
+
+
+def test_every_word_that_is_looked_for_is_folded(known: Lexicon) -> None:
+    assert all(fold(word) == word for word in known.phrases.bases)

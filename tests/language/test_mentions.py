@@ -80,6 +80,11 @@ def test_names_are_found_in_any_spelling(text: str, expected: list[tuple[str, st
             [("mass", "lung-mass"), ("right upper lobe", "right-upper-lobe")],
         ),
         ("fracture of the left 5th rib", [("fracture", "rib-fracture"), ("rib", "rib")]),
+        ("mass in the right lobe of the liver", [("mass", "liver-lesion"), ("liver", "liver")]),
+        (
+            "the aorta is dilated and tortuous",
+            [("aorta", "aorta"), ("dilated", "aortic-ectasia"), ("tortuous", "tortuous-aorta")],
+        ),
         ("the lungs are clear", [("lungs", "lung"), ("clear", "clear-lungs")]),
         # The halves of a pair that do not meet are what they are alone.
         (
@@ -197,3 +202,12 @@ def test_a_sentence_is_read_alike_wherever_it_stands(text: str) -> None:
 
     before = "See below.\n"
     assert names(before + text, len(before)) == names(text, 0)
+
+
+@pytest.mark.parametrize(
+    "part", ["PE ", "mass ", "pleural or pericardial effusion and ", "pnuemothoracx ", "MS, ", "x"]
+)
+def test_a_very_long_text_is_read_whole(part: str) -> None:
+    """Work grows with the length, not with its square, or this would not end."""
+    text = (part * 100_000)[:99_000] + " or pneumonia."
+    assert find_mentions(text, KNOWN)[-1].concept == "pneumonia"

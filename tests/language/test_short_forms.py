@@ -71,6 +71,7 @@ def test_a_specialty_decides_where_the_words_do_not() -> None:
         "5 mm and 3 cm",
         "THE PATIENT CAME TO US OR WENT AS HE CAN",
         "my dad can do it all",
+        "too much gas, dx pending",
         "pa",
     ],
 )

@@ -93,3 +93,7 @@ def test_plurals_are_english_and_latin(one: str, many: str) -> None:
 @given(st.lists(st.text(max_size=30), max_size=5))
 def test_many_names_fold_as_each_does(names: list[str]) -> None:
     assert fold_names(names) == {name: fold_phrase(name) for name in names}
+
+
+def test_a_word_does_not_show_itself() -> None:
+    assert repr(words("Doe")) == "[Word(span=(0, 3))]"

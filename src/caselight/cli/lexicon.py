@@ -1,6 +1,5 @@
 """caselight lexicon: look terms up, check a site's own rows, import what a site is licensed for."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,20 +11,10 @@ from caselight.config import read_config
 from caselight.data.new_files import new_file, refuse_existing
 from caselight.errors import LanguageError
 from caselight.language.lexicon import Lexicon, open_lexicon, shipped_lexicon
-from caselight.language.licensed import Term, merge
 from caselight.language.nouns import Concept
 from caselight.language.phrases import PAIR
-from caselight.language.radlex import read_radlex
 from caselight.language.rows import write_rows
-from caselight.language.snomed import read_snomed
-from caselight.language.umls import read_umls
 from caselight.wire import VERSION
-
-READERS: Mapping[str, Callable[..., dict[str, Term]]] = {
-    "radlex": read_radlex,
-    "snomed": read_snomed,
-    "umls": read_umls,
-}
 
 app = typer.Typer(no_args_is_help=True, help="The terms that questions and reports are read with.")
 
@@ -92,9 +81,15 @@ def import_(
     out_: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where to write the rows.")],
 ) -> None:
     """Make rows of a terminology that you are licensed for; ours win, ids are kept."""
+    from caselight.language.licensed import merge
+    from caselight.language.radlex import read_radlex
+    from caselight.language.snomed import read_snomed
+    from caselight.language.umls import read_umls
+
     refuse_existing(out_)
+    readers = {"radlex": read_radlex, "snomed": read_snomed, "umls": read_umls}
     with progress() as advance:
-        terms = READERS[source](path, progress=advance)
+        terms = readers[source](path, progress=advance)
         made = merge(terms, source, shipped_lexicon())
     with new_file(out_) as staged, staged.open("w", encoding="utf-8", newline="") as file:
         file.writelines(write_rows(made.concepts))

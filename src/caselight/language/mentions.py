@@ -10,35 +10,21 @@
    the word that it denies: in "the heart is not enlarged", "enlarged" is the mention.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 
 from caselight.language import short_forms
 from caselight.language.lexicon import Lexicon
-from caselight.language.nouns import Mention, Named, Specialty
+from caselight.language.nouns import Mention, Specialty
+from caselight.language.pairs import pair_up
 from caselight.language.phrases import HALF
-from caselight.language.short_forms import Choice
-from caselight.language.word_lists import JOINS
-from caselight.language.words import Word, words
+from caselight.language.reading import Hit, Reading
+from caselight.language.short_forms import BESIDE, Choice
+from caselight.language.word_lists import AND
 
-_AND = frozenset({"and", "or", "nor"})
-_PREFIXES = frozenset({"non", "micro", "hyper", "hypo", "intra", "retro", "peri", "sub"})
-"""Joined to what follows even where they are words of a name themselves."""
-_REACH = 8
-"""Words between the halves of a pair, at most."""
 _MOST_HEADS = 2
 """Words of a shared head, at most: "wet or dry macular degeneration"."""
-_INSIDE_GAPS = frozenset({" ", "-", "/", "\u2010", "\u2011", "\u2013", ""})
-
-
-@dataclass(frozen=True, slots=True)
-class _Hit:
-    """Words from `first` up to `end` that name something."""
-
-    first: int
-    end: int
-    key: str
-    named: Named
+_LONGEST = 12
+"""No name has more words."""
 
 
 def find_mentions(
@@ -68,10 +54,10 @@ def abbreviation_choices(
 def _read(
     text: str, lexicon: Lexicon, specialty: Specialty | None
 ) -> tuple[tuple[Mention, ...], tuple[Choice, ...]]:
-    reading = _Reading(text, lexicon)
+    reading = Reading(text, lexicon)
     hits = _shared_heads(reading, _names(reading))
     short, choices = _abbreviations(reading, hits, specialty)
-    hits = _pairs(reading, sorted([*hits, *short], key=lambda hit: hit.first))
+    hits = pair_up(reading, sorted([*hits, *short], key=lambda hit: hit.first))
     mentions = tuple(
         Mention(
             span=(reading.words[hit.first].span[0], reading.words[hit.end - 1].span[1]),
@@ -84,66 +70,9 @@ def _read(
     return mentions, choices
 
 
-class _Reading:
-    """A text as words in the form that names are kept in."""
-
-    def __init__(self, text: str, lexicon: Lexicon) -> None:
-        self.lexicon, self.phrases = lexicon, lexicon.phrases
-        # "the" is in no name: "mass in the lung" is "mass in lung".
-        split = [word for word in words(text) if word.folded != "the"]
-        self.words: list[Word] = _joined(split, text, self.phrases.bases)
-        self.shouted = short_forms.is_shouted(self.words)
-        self.bases: list[str] = []
-        self.misspelled: set[int] = set()
-        for at, word in enumerate(self.words):
-            base = self.phrases.bases.get(word.folded)
-            if base is None and (base := lexicon.spelling.meant(word.folded, self.phrases.bases)):
-                self.misspelled.add(at)
-            self.bases.append(base or word.folded)
-        # One clause to a run of words: a comma or a full stop between two ends one.
-        self.clause, number, end = [], 0, 0
-        for word in self.words:
-            gap = text[end : word.span[0]]
-            if gap not in _INSIDE_GAPS and not _is_inside(gap):
-                number += 1
-            self.clause.append(number)
-            end = word.span[1]
-
-    def is_short(self, at: int) -> bool:
-        """Whether a word in capitals is an abbreviation, though it were a name without them."""
-        raw = self.words[at].raw
-        return raw in self.phrases.shorts and raw.isupper() and not self.shouted
-
-    def same_clause(self, first: int, end: int) -> bool:
-        return self.clause[first] == self.clause[end - 1]
-
-
-def _joined(split: Sequence[Word], text: str, bases: Mapping[str, str]) -> list[Word]:
-    """Make one word of two that a name has as one: "non-proliferative", "pneumo thorax"."""
-    out: list[Word] = []
-    for word in split:
-        if out and (out[-1].folded not in bases or out[-1].folded in _PREFIXES):
-            before = out[-1]
-            span = (before.span[0], word.span[1])
-            joined = before.folded + word.folded
-            if joined in bases and text[before.span[1] : word.span[0]] in (" ", "-"):
-                out[-1] = Word(span, before.raw + word.raw, joined)
-                continue
-        out.append(word)
-    return out
-
-
-def _is_inside(gap: str) -> bool:
-    """Whether what stands between two words leaves them in one clause."""
-    return "\n" not in gap and all(
-        c.isspace() or c in "-/\u2010\u2011\u2013'\u2019\""
-        for c in gap.replace("the", "").replace("The", "").replace("THE", "")
-    )
-
-
-def _names(reading: _Reading) -> list[_Hit]:
+def _names(reading: Reading) -> list[Hit]:
     """The longest name from each word on, left to right."""
-    hits: list[_Hit] = []
+    hits: list[Hit] = []
     names, lengths, bases = reading.phrases.names, reading.phrases.lengths, reading.bases
     at, n = 0, len(bases)
     while at < n:
@@ -161,48 +90,55 @@ def _names(reading: _Reading) -> list[_Hit]:
     return hits
 
 
-def _hit(reading: _Reading, first: int, end: int, key: str) -> _Hit:
+def _hit(reading: Reading, first: int, end: int, key: str) -> Hit:
     if not reading.misspelled.isdisjoint(range(first, end)):
-        return _Hit(first, end, key, "misspelled")
+        return Hit(first, end, key, "misspelled")
     if key.startswith(HALF):
-        return _Hit(first, end, key, "name")
+        return Hit(first, end, key, "name")
     main = reading.lexicon.main_phrases[key]
-    return _Hit(first, end, key, "name" if tuple(reading.bases[first:end]) == main else "synonym")
+    return Hit(first, end, key, "name" if tuple(reading.bases[first:end]) == main else "synonym")
 
 
-def _shared_heads(reading: _Reading, hits: Sequence[_Hit]) -> list[_Hit]:
+def _shared_heads(reading: Reading, hits: Sequence[Hit]) -> list[Hit]:
     """Names that lack their last words because a second name, after "or", has them."""
-    bases, out = reading.bases, list(hits)
+    bases, by_first = reading.bases, {hit.first: hit for hit in hits}
     for hit in reversed(hits):
         joint = hit.first - 1
         if hit.end - hit.first == 1 or joint < 0:
             continue
-        if bases[joint] not in _AND and reading.clause[joint] == reading.clause[hit.first]:
+        if bases[joint] not in AND and reading.clause[joint] == reading.clause[hit.first]:
             continue
-        before = joint if bases[joint] in _AND else hit.first
-        for n_head, n_own in ((h, o) for h in range(1, _MOST_HEADS + 1) for o in (2, 1)):
+        before = joint if bases[joint] in AND else hit.first
+        found = _without_head(reading, before, hit)
+        if found is None:
+            continue
+        # What is read there already, such as the anatomy "pleural", becomes part of it, or stays.
+        near = range(max(0, found.first - _LONGEST), before)
+        inside = [by_first[at] for at in near if at in by_first and by_first[at].end > found.first]
+        if all(one.first >= found.first and one.end <= before for one in inside):
+            for one in inside:
+                del by_first[one.first]
+            by_first[found.first] = found
+    return [by_first[first] for first in sorted(by_first)]
+
+
+def _without_head(reading: Reading, before: int, hit: Hit) -> Hit | None:
+    """The name that the words before a place and the last words of a hit make."""
+    for n_head in range(1, min(_MOST_HEADS, hit.end - hit.first - 1) + 1):
+        head = reading.bases[hit.end - n_head : hit.end]
+        for n_own in (2, 1):
             first = before - n_own
-            if n_head >= hit.end - hit.first or first < 0:
+            if first < 0 or not reading.same_clause(first, before):
                 continue
-            phrase = (*bases[first:before], *bases[hit.end - n_head : hit.end])
-            key = reading.phrases.names.get(phrase)
-            inside = [one for one in out if one.first < before and one.end > first]
-            if (
-                key is None
-                or key.startswith(HALF)
-                or not reading.same_clause(first, before)
-                or any(one.first < first or one.end > before for one in inside)
-            ):
-                continue
-            out = [one for one in out if one not in inside]
-            out.append(_Hit(first, before, key, "synonym"))
-            break
-    return sorted(out, key=lambda hit: hit.first)
+            key = reading.phrases.names.get((*reading.bases[first:before], *head))
+            if key is not None and not key.startswith(HALF):
+                return Hit(first, before, key, "synonym")
+    return None
 
 
 def _abbreviations(
-    reading: _Reading, hits: Sequence[_Hit], specialty: Specialty | None
-) -> tuple[list[_Hit], tuple[Choice, ...]]:
+    reading: Reading, hits: Sequence[Hit], specialty: Specialty | None
+) -> tuple[list[Hit], tuple[Choice, ...]]:
     lexicon = reading.lexicon
     taken = {at for hit in hits for at in range(hit.first, hit.end)}
     open_ = {
@@ -223,50 +159,21 @@ def _abbreviations(
         if not short_forms.needs_context(reading.words[at], lexicon, shouted=reading.shouted)
     }
     sure |= {keys[0] for at, keys in open_.items() if at in alone and len(keys) == 1}
-    said |= {reading.words[at].raw.lower() for at in open_}
+    spoken = [
+        word.raw.lower() if at in open_ else word.folded for at, word in enumerate(reading.words)
+    ]
+    adjoining = {hit.end: hit.key for hit in hits} | {hit.first - 1: hit.key for hit in hits}
+    context = short_forms.Context(lexicon, near=sure, said=set(spoken), specialty=specialty)
     found, choices = [], []
     for at, keys in open_.items():
         if at not in alone and not clinical:
             continue
-        word = reading.words[at]
-        others = said - {word.raw.lower()}
-        points = short_forms.weigh(keys, lexicon, near=sure, said=others, specialty=specialty)
+        beside = {*spoken[max(0, at - BESIDE) : at], *spoken[at + 1 : at + 1 + BESIDE]}
+        points = context.weigh(keys, beside=beside, adjoining=adjoining.get(at))
         chosen = short_forms.choose(points)
         if chosen is not None:
-            found.append(_Hit(at, at + 1, chosen, "abbreviation"))
+            found.append(Hit(at, at + 1, chosen, "abbreviation"))
         if len(keys) > 1:
-            choices.append(Choice(span=word.span, meanings=points, chosen=chosen))
+            span = reading.words[at].span
+            choices.append(Choice(span=span, meanings=points, chosen=chosen))
     return found, tuple(choices)
-
-
-def _pairs(reading: _Reading, hits: Sequence[_Hit]) -> list[_Hit]:
-    """What is found, made that which is found there, where its place stands in the same phrase."""
-    out = list(hits)
-    for n, hit in enumerate(hits):
-        for other in (*hits[n - 1 : n], *hits[n + 1 : n + 2]):
-            between = range(min(hit.end, other.end), max(hit.first, other.first))
-            if len(between) > _REACH or reading.clause[hit.first] != reading.clause[other.first]:
-                continue
-            if not all(_joins(reading.bases[at]) for at in between):
-                continue
-            key = _found_there(reading.lexicon, hit.key, other.key)
-            if key is not None:
-                out[n] = replace(
-                    hit, key=key, named="synonym" if hit.named == "name" else hit.named
-                )
-                break
-    return out
-
-
-def _joins(word: str) -> bool:
-    """Whether a word between the halves of a pair leaves them together, as numbers do, too."""
-    return word in JOINS or word[0].isdigit()
-
-
-def _found_there(lexicon: Lexicon, what: str, where: str) -> str | None:
-    pairs = lexicon.phrases.pairs
-    if (what, where) in pairs:
-        return pairs[what, where]
-    if where not in lexicon or lexicon[where].category != "anatomy":
-        return None
-    return next((pairs[what, up] for up in lexicon.wholes(where) if (what, up) in pairs), None)

@@ -14,9 +14,10 @@ from caselight.language.nouns import Concept, Span, Specialty
 from caselight.language.word_lists import CLINICAL, EVERYDAY
 from caselight.language.words import Word
 
-WRITTEN_OUT, CLUE, KIN, SAME_SPECIALTY = 10, 2, 1, 1
-"""What speaks for a meaning: its own name in the text, a clue word, a related concept, and a
-concept of its specialty."""
+WRITTEN_OUT, CLUE_BESIDE, CLUE, KIN, SAME_SPECIALTY = 10, 4, 1, 1, 1
+"""What speaks for a meaning: its own name before or after it, as in "pulmonary embolism (PE)", a
+clue word within `BESIDE` words or anywhere, a related concept, a concept of its specialty."""
+BESIDE = 5
 _UNITS = frozenset({"mm", "cm", "mg", "ml", "ms", "mv", "cc", "m"})
 _SHOUTED_WORDS = 3
 _FEW_LETTERS = 2
@@ -51,6 +52,8 @@ def candidates(
         if one in phrases.shorts and not shouted:
             return phrases.shorts[one]
         low = one.lower()
+        if one != raw and len(low) <= _FEW_LETTERS:
+            continue  # "gas" is no plural
         written = phrases.lower.get(low, ())
         if written and low not in EVERYDAY and (shouted or one == low):
             return tuple(dict.fromkeys(key for short in written for key in phrases.shorts[short]))
@@ -73,28 +76,60 @@ def is_shouted(words: Sequence[Word]) -> bool:
     return len(words) >= _SHOUTED_WORDS and not any(c.islower() for word in words for c in word.raw)
 
 
-def weigh(
-    keys: Sequence[str],
-    lexicon: Lexicon,
-    *,
-    near: Collection[str],
-    said: Collection[str],
-    specialty: Specialty | None,
-) -> dict[str, int]:
-    """Say how much of a text speaks for each meaning.
+class Context:
+    """What of a text speaks for the meanings of its abbreviations."""
 
-    Args:
-        keys: the meanings.
-        lexicon: knows how concepts hang together.
-        near: keys of what else the text names for certain.
-        said: folded words of the text, without the abbreviation.
-        specialty: of the question, where it is known.
+    def __init__(
+        self,
+        lexicon: Lexicon,
+        *,
+        near: Collection[str],
+        said: Collection[str],
+        specialty: Specialty | None,
+    ) -> None:
+        """Keep what the whole text says.
 
-    Returns:
-        Key to points, most first; in the order of the lexicon where they are equal.
-    """
-    points = {key: _points(lexicon[key], lexicon, near, said, specialty) for key in keys}
-    return dict(sorted(points.items(), key=lambda item: -item[1]))
+        Args:
+            lexicon: knows how concepts hang together.
+            near: keys of what the text names for certain.
+            said: its folded words.
+            specialty: of the question, where it is known.
+        """
+        self._lexicon, self._near, self._said = lexicon, frozenset(near), frozenset(said)
+        self._special = {specialty, *(lexicon[key].specialty for key in near)}
+        self._anywhere: dict[str, int] = {}
+
+    def weigh(
+        self, keys: Sequence[str], *, beside: Collection[str], adjoining: str | None
+    ) -> dict[str, int]:
+        """Say how much speaks for each meaning of one abbreviation.
+
+        Args:
+            keys: the meanings.
+            beside: folded words within `BESIDE` words of it.
+            adjoining: key of what is named directly before or after it.
+
+        Returns:
+            Key to points, most first; in the order of the lexicon where they are equal.
+        """
+        points = {}
+        for key in keys:
+            if key not in self._anywhere:
+                self._anywhere[key] = self._points(self._lexicon[key])
+            clues = len(set(self._lexicon[key].clues) & set(beside))
+            written_out = WRITTEN_OUT * (key == adjoining)
+            points[key] = self._anywhere[key] + (CLUE_BESIDE - CLUE) * clues + written_out
+        return dict(sorted(points.items(), key=lambda item: -item[1]))
+
+    def _points(self, concept: Concept) -> int:
+        """What speaks for a concept wherever its abbreviation stands in the text."""
+        points = CLUE * len(self._said & set(concept.clues))
+        kin = {concept.key, *concept.is_a, *concept.site, *concept.part_of}
+        # Who writes it out elsewhere means, if anything, something else by the abbreviation.
+        for key in self._near - {concept.key}:
+            other = self._lexicon[key]
+            points += KIN * bool(kin & {key, *other.is_a, *other.site, *other.part_of})
+        return points + SAME_SPECIALTY * (concept.specialty in self._special)
 
 
 def choose(points: Mapping[str, int]) -> str | None:
@@ -103,21 +138,3 @@ def choose(points: Mapping[str, int]) -> str | None:
     if len(ranked) == 1:
         return ranked[0][0]
     return ranked[0][0] if ranked[0][1] > ranked[1][1] else None
-
-
-def _points(
-    concept: Concept,
-    lexicon: Lexicon,
-    near: Collection[str],
-    said: Collection[str],
-    specialty: Specialty | None,
-) -> int:
-    points = CLUE * len(set(concept.clues) & set(said))
-    if concept.key in near:
-        points += WRITTEN_OUT
-    kin = {concept.key, *concept.is_a, *concept.site, *concept.part_of}
-    for key in near:
-        other = lexicon[key]
-        points += KIN * bool(kin & {key, *other.is_a, *other.site, *other.part_of})
-    special = {lexicon[key].specialty for key in near} | {specialty}
-    return points + SAME_SPECIALTY * (concept.specialty in special)

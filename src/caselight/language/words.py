@@ -31,6 +31,10 @@ class Word(NamedTuple):
     """As it is written, without a possessive ending and what cannot be seen."""
     folded: str
 
+    def __repr__(self) -> str:
+        """Say where it stands; the words of a query are shown nowhere."""
+        return f"Word(span={self.span})"
+
 
 def words(text: str) -> list[Word]:
     """Split a text into words, in order; hyphens and slashes part them, but "r/o" is one."""
