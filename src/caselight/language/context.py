@@ -40,6 +40,16 @@ class Context:
     """The words that decided it, in the order of the text."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """What is said of mentions, and all the words that could have said something."""
+
+    contexts: tuple[Context, ...]
+    """One a span, in the order of the spans."""
+    cues: tuple[Span, ...]
+    """In the order of the text."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Section:
     """What a heading says of the text below it."""
@@ -74,19 +84,11 @@ def read_context(
     Returns:
         One a span, in the order of the spans.
     """
-    return _read(text, spans, rules)[0]
+    return scan_context(text, spans, rules).contexts
 
 
-def read_cues(
-    text: str, spans: Sequence[Span], rules: ContextRules | None = None
-) -> tuple[Span, ...]:
-    """Where a text has cues and headings, used or not, in order."""
-    return _read(text, spans, rules)[1]
-
-
-def _read(
-    text: str, spans: Sequence[Span], rules: ContextRules | None
-) -> tuple[tuple[Context, ...], tuple[Span, ...]]:
+def scan_context(text: str, spans: Sequence[Span], rules: ContextRules | None = None) -> Scan:
+    """Read the same, and where the text has cues and headings, used or not."""
     rules = rules or our_context_rules()
     tokens = read_tokens(text)
     words = _marked(text, tokens)
@@ -117,7 +119,7 @@ def _read(
         said = sentences[at] if at >= 0 else None
         read.append(_decide(words, place, said, tokens))
     covered = sorted({_place(tokens, cue) for cue in found})
-    return tuple(read), tuple(covered)
+    return Scan(contexts=tuple(read), cues=tuple(covered))
 
 
 def _place(tokens: Tokens, cue: tuple[int, int]) -> Span:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from caselight.language.context import read_context, read_cues
+from caselight.language.context import scan_context
 from caselight.language.context_rules import ContextRules
 from caselight.language.modifiers import attach, read_modifiers
 from caselight.language.nouns import Found, Mention, Span
@@ -60,12 +60,12 @@ def read_text(
     # An age or a sex may be a relative's: they are read in context, as mentions are.
     spans = [mention.span for mention in named]
     spans += [age.span for age in ages] + [sex.span for sex in sexes]
-    contexts = read_context(text, spans, rules)
+    scan = scan_context(text, spans, rules)
     completed = [
         replace(mention, certainty=said.certainty, about=said.about, cues=said.cues)
-        for mention, said in zip(named, contexts, strict=False)
+        for mention, said in zip(named, scan.contexts, strict=False)
     ]
-    of_patient = [said.about != "family" for said in contexts[len(named) :]]
+    of_patient = [said.about != "family" for said in scan.contexts[len(named) :]]
     modifiers = read_modifiers(text)
     dates, changes = read_dates(text, today=today), read_changes(text)
     understood = [
@@ -73,7 +73,7 @@ def read_text(
         *modifiers.spans(),
         *(one.span for one in dates),
         *(one.span for one in changes),
-        *read_cues(text, spans[: len(named)], rules),
+        *scan.cues,
     ]
     said_sexes = {one.value for one, own in zip(sexes, of_patient[len(ages) :], strict=True) if own}
     return Reading(

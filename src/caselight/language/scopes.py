@@ -84,9 +84,8 @@ def _breaks(words: list[str], first: int, last: int, cues: list[Cue]) -> _Breaks
             listed = verb = seen = False
         if word in JOINS:
             after = next(islice((w for w in words[at + 1 : at + 3] if w not in JOINS), 1), "")
-            if (verb and after not in ("or", "nor")) or (
-                after in DEGREES and (not listed or after == "no")
-            ):
+            begins = after in DEGREES or after[:1].isdigit()
+            if (verb and after not in ("or", "nor")) or (begins and (not listed or after == "no")):
                 breaks.stated.add(at)
             elif seen and after not in ("or", "nor"):
                 breaks.seen.add(at)
