@@ -57,8 +57,8 @@ def context() -> list[str]:
         f"the dev parts alone. Seed {found['seed']}, commit {found['commit']}, {on(found)}",
         "",
         "**Sentences written by hand** (tests/language/context_sentences.tsv, "
-        f"{said['n_sentences']} in the test part with {said['n_mentions']} mentions, written before "
-        "the reader): "
+        f"{said['n_sentences']} in the test part with {said['n_mentions']} mentions, written "
+        "before the reader): "
         f"{whole(said)} of them are read wholly as expected, certainty and of whom, "
         f"{spread(said['whole'])}. The person who wrote the rules had written the sentences, too, "
         "so a stranger's sentences will do worse.",

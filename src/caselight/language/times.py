@@ -55,7 +55,7 @@ _CHANGE = re.compile(
     r"|(?P<new>\bnew(?:ly)?(?:\s++since)?\b|\binterval\s++development\b)"
     r"|(?P<unchanged>\bunchanged\b|\bstable\b|\b(?:no|without)\s++(?:significant\s++|interval\s++)*change\b"
     r"|\bnot\s++(?:significantly\s++)?changed\b|\bsimilar\s++to\b|\bas\s++before\b)"
-    r"|(?P<change>\binterval\s++\w+|\b(?:(?:increase|decrease|improve|enlarge|resolve)d|(?:progress|worsen)ed|(?:progress|worsen|improv)ing)\s++"
+    r"|(?P<change>\binterval\s++\w+|\b(?:(?:increase|decrease|improve|enlarge|resolve)d|(?:progress|worsen)ed|increasing|decreasing|(?:progress|improv|worsen|enlarg|resolv)ing)\s++"
     r"(?:since|from|compared|in\s++the\s++interval)\b|\b(?:larger|smaller|worse|better)\s++than\s++(?:on\s++)?"
     r"(?:the\s++)?(?:prior|previous|before)\b)"
     r"|(?P<followup>\bfollow(?:ing)?[\s-]?up\b|\bf/u\b|\bsurveillance\b)"
