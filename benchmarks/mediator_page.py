@@ -129,7 +129,8 @@ def speed(found: dict[str, Any] | None) -> list[str]:
         return ["Speed: not measured yet, `python benchmarks/bench_language_context.py`."]
     return [
         f"**Speed** (benchmarks/bench_language_context.py, commit {found['commit']}, {on(found)} "
-        f"One thread, processor time, medians.) The rules load once, in {found['load_rules_ms']} ms.",
+        f"One thread, processor time, medians.) The rules load once, in "
+        f"{found['load_rules_ms']} ms.",
         "",
         "| Characters | mentions | context, ms | all of a reading but finding mentions, ms |",
         "|---|---|---|---|",
