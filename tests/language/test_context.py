@@ -138,3 +138,20 @@ def test_a_hundred_thousand_characters_are_read() -> None:
         text = unit * (100_000 // len(unit))
         spans = [found.span() for found in re.finditer("effusion", text)]
         assert len(read_context(text, spans)) == len(spans) > 4_000
+
+
+@pytest.mark.parametrize(
+    ("marked", "expected"),
+    [
+        ("Relative [hyperlucency] of the lung.", ("present", "now")),
+        ("The parent artery has an [aneurysm].", ("present", "now")),
+        ("Her sister had a [stroke].", ("present", "family")),
+        ("A lesion (infective? [atelectasis]?) at the base.", ("uncertain", "now")),
+        ("It could not be characterized (renal [cyst]).", ("present", "now")),
+        ("No 5 mm [nodule] or mass.", ("absent", "now")),
+    ],
+)
+def test_words_that_mislead(marked: str, expected: tuple[str, str]) -> None:
+    text, spans = unmark(marked)
+    (said,) = read_context(text, spans)
+    assert (said.certainty, said.about) == expected
