@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint types layers unit test-all sanitize fix golden bench bench-index bench-float results archive learning clean
+.PHONY: help setup run test lint types layers unit test-all sanitize fix golden bench bench-index bench-float results archive learning mediator clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1|\2/' | column -t -s '|'
@@ -79,6 +79,10 @@ learning: setup ## write docs/results/learning.md: bits, terms, unpaired, towers
 	  $(BIN)/python benchmarks/results_learning.py $$part || exit 1; done
 	@for part in results_adapt results_regimes learning_page; do \
 	  $(BIN)/python benchmarks/$$part.py || exit 1; done
+
+mediator: setup ## write docs/results/mediator.md: what language is understood (minutes; extra bench)
+	@for part in 'results_language.py context' bench_language_context.py mediator_page.py; do \
+	  $(BIN)/python benchmarks/$$part || exit 1; done
 
 clean: ## remove what make run and the tools leave behind
 	rm -rf demo build .mypy_cache .ruff_cache .pytest_cache .hypothesis src/*.egg-info

@@ -114,9 +114,12 @@ def ours_denials(text: str, spans: Sequence[Span]) -> Verdicts:
 
 def negspacy_reader() -> Reader:
     """Read with negspacy and its clinical terms, on a blank pipeline with a sentencizer."""
-    import spacy
-    from negspacy.negation import Negex  # noqa: F401  (registers "negex")
-    from spacy.util import filter_spans
+    try:
+        import spacy
+        from negspacy.negation import Negex  # noqa: F401  (registers "negex")
+        from spacy.util import filter_spans
+    except ImportError as missing:
+        raise SystemExit(f"{missing}: install caselight[bench]") from missing
 
     pipeline = spacy.blank("en")
     pipeline.add_pipe("sentencizer")

@@ -7,11 +7,11 @@ mention, certainty and, where it is not "now", about what after a stroke.
 """
 
 import csv
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from caselight.language.nouns import Span
+from tests.language.marked import unmark
 
 _FILE = Path(__file__).with_name("context_sentences.tsv")
 
@@ -24,17 +24,6 @@ class Sentence:
     spans: tuple[Span, ...]
     expected: tuple[tuple[str, str], ...]
     """Certainty and about, one a span."""
-
-
-def unmark(marked: str) -> tuple[str, tuple[Span, ...]]:
-    """The text without its brackets, and where they stood."""
-    text, spans = "", []
-    for piece in re.split(r"(\[[^\]]*\])", marked.replace("\\n", "\n")):
-        if piece.startswith("["):
-            spans.append((len(text), len(text) + len(piece) - 2))
-            piece = piece[1:-1]
-        text += piece
-    return text, tuple(spans)
 
 
 def read_sentences(part: str | None = None) -> list[Sentence]:

@@ -13,7 +13,8 @@ Source: Chapman et al., J Biomed Inform 34 (2001), 301-310 (NegEx); Harkema et a
 42 (2009), 839-851 (ConText).
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -26,6 +27,8 @@ from caselight.language.tokens import Tokens, read_tokens, split_sentences
 
 _NOTS = {"no", "not", "without"}
 """A mention that holds one of these ("heart is not enlarged") denies itself."""
+_FAR = 60
+"""Words beyond which no question mark speaks of a mention."""
 _MASK = ""
 """Stands for a word of a mention, which is no part of a cue."""
 
@@ -38,6 +41,16 @@ class Context:
     about: About
     cues: tuple[Span, ...]
     """The words that decided it, in the order of the text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """What is said of mentions, and all the words that could have said something."""
+
+    contexts: tuple[Context, ...]
+    """One a span, in the order of the spans."""
+    cues: tuple[Span, ...]
+    """In the order of the text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +71,6 @@ class _Sentence:
     first: int
     last: int
     section: _Section
-    scopes: tuple[Scope, ...]
 
 
 def read_context(
@@ -74,19 +86,11 @@ def read_context(
     Returns:
         One a span, in the order of the spans.
     """
-    return _read(text, spans, rules)[0]
+    return scan_context(text, spans, rules).contexts
 
 
-def read_cues(
-    text: str, spans: Sequence[Span], rules: ContextRules | None = None
-) -> tuple[Span, ...]:
-    """Where a text has cues and headings, used or not, in order."""
-    return _read(text, spans, rules)[1]
-
-
-def _read(
-    text: str, spans: Sequence[Span], rules: ContextRules | None
-) -> tuple[tuple[Context, ...], tuple[Span, ...]]:
+def scan_context(text: str, spans: Sequence[Span], rules: ContextRules | None = None) -> Scan:
+    """Read the same, and where the text has cues and headings, used or not."""
     rules = rules or our_context_rules()
     tokens = read_tokens(text)
     words = _marked(text, tokens)
@@ -96,9 +100,10 @@ def _read(
         last = max(first + 1, tokens.at(end - 1) + 1) if end > start else first + 1
         places.append((first, last))
         words[first:last] = [_MASK] * len(words[first:last])
-    starts = sorted(first for first, _ in places)
+    starts = sorted({first for first, _ in places})
     sentences: list[_Sentence] = []
     found: list[tuple[int, int]] = []
+    over: defaultdict[int, list[Scope]] = defaultdict(list)
     section = _NOW
     for start, end in split_sentences(text):
         first, last = tokens.at(start), tokens.at(end - 1) + 1
@@ -106,8 +111,11 @@ def _read(
         cues = find_cues(words, first, last, rules)
         found += [(cue[0], cue[1]) for cue in cues]
         found += [section.heading] if section.heading else []
-        scopes = find_scopes(words, first, last, cues, starts)
-        sentences.append(_Sentence(first, last, section, tuple(scopes)))
+        for scope in find_scopes(words, first, last, cues, starts):
+            reached = slice(bisect_left(starts, scope.first), bisect_left(starts, scope.last))
+            for at in starts[reached]:
+                over[at].append(scope)
+        sentences.append(_Sentence(first, last, section))
         if section.alone:
             section = _NOW
     begins = [sentence.first for sentence in sentences]
@@ -115,9 +123,9 @@ def _read(
     for place in places:
         at = bisect_right(begins, place[0]) - 1
         said = sentences[at] if at >= 0 else None
-        read.append(_decide(words, place, said, tokens))
+        read.append(_decide(words, place, said, over[place[0]], tokens))
     covered = sorted({_place(tokens, cue) for cue in found})
-    return tuple(read), tuple(covered)
+    return Scan(contexts=tuple(read), cues=tuple(covered))
 
 
 def _place(tokens: Tokens, cue: tuple[int, int]) -> Span:
@@ -162,12 +170,15 @@ def _alone(text: str, tokens: Tokens, first: int, end: int) -> bool:
 
 
 def _decide(
-    words: list[str], place: tuple[int, int], said: _Sentence | None, tokens: Tokens
+    words: list[str],
+    place: tuple[int, int],
+    said: _Sentence | None,
+    over: list[Scope],
+    tokens: Tokens,
 ) -> Context:
     """What the cues of its sentence make of a mention."""
     if said is None or not said.first <= place[0] < said.last:
         return Context(certainty="present", about="now", cues=())
-    over = [scope for scope in said.scopes if scope.first <= place[0] < scope.last]
     over.sort(key=lambda scope: (scope.forward, -scope.cue[0] if scope.forward else scope.cue[0]))
     sure = next((scope for scope in over if scope.kind in CERTAINTIES), None)
     whom = next((scope for scope in reversed(over) if scope.kind in ABOUTS), None)
@@ -197,10 +208,10 @@ def _question(words: list[str], place: tuple[int, int], said: _Sentence) -> tupl
 
     One in brackets, or behind the mention in the middle of a sentence, only doubts it.
     """
-    behind = words[place[1] : said.last]
-    within = words[said.first : place[0]]
+    behind = words[place[1] : min(said.last, place[1] + _FAR)]
+    within = words[max(said.first, place[0] - _FAR) : place[0]]
     bracketed = within.count("(") > within.count(")")
-    if behind[-1:] == ["??"]:
+    if words[said.last - 1] == "??" and said.last - place[1] <= _FAR:
         near = not ({",", "and", "("} | VERBS) & set(behind)
         if near or (words[said.first] in ASKS and "(" not in behind):
             return said.last - 1, not bracketed

@@ -18,9 +18,9 @@ _AMOUNTS = {"mild": r"small", "severe": r"large"}
 """Words of size: how bad it is only for what is an amount (fluid, air, blood)."""
 _ALL = "|".join([*_WORDS.values(), *_AMOUNTS.values()])
 _SEVERITY = re.compile(
-    rf"\b(?P<words>(?:{_ALL})(?:\s*(?:-|/|\bto\b|\bor\b)\s*(?:to\s*-?\s*)?(?:{_ALL}))?)\b"
-    r"|(?<![\w.,+/])(?P<grade>[1-4])\s?\+(?:\s*(?:-|to)\s*(?P<upper>[1-4])\s?\+)?(?![\w/])"
-    r"|\bgrade\s+(?P<roman>[1-4]|i{1,3}|iv)(?=\s+(?:mitral|aortic|tricuspid|pulmonic|regurgitation))",
+    rf"\b(?P<words>(?:{_ALL})(?:\s*+(?:-|/|\bto\b|\bor\b)\s*+(?:to\s*+-?\s*+)?(?:{_ALL}))?)\b"
+    r"|(?<![\w.,+/])(?P<grade>[1-4])\s?\+(?:\s*+(?:-|to)\s*+(?P<upper>[1-4])\s?\+)?(?![\w/])"
+    r"|\bgrade\s++(?P<roman>[1-4]|i{1,3}|iv)(?=\s++(?:mitral|aortic|tricuspid|pulmonic|regurgitation))",
     re.I,
 )
 _GRADES: dict[str, Severity] = {
@@ -45,16 +45,16 @@ _UNIT = (
     r"(?P<unit>mm|cm|millimet(?:er|re)s?|centimet(?:er|re)s?|\u00b5m|\u03bcm|microns?|"
     r"micromet(?:er|re)s?)"
 )
-_TIMES = r"\s*(?:x|\u00d7|by)\s*"
-_SMALL_UNIT = r"(?:\s*-?\s*(?:mm|cm))?"
+_TIMES = r"\s*+(?:x|\u00d7|by)\s*+"
+_SMALL_UNIT = r"(?:\s*+-?\s*+(?:mm|cm))?"
 _SIZE = re.compile(
-    r"(?:(?P<below>less\s+than|smaller\s+than|under|below|up\s+to|at\s+most|<=?|\u2264)\s*"
-    r"|(?P<above>at\s+least|more\s+than|greater\s+than|larger\s+than|over|above|exceeding|>=?|\u2265)\s*"
-    r"|\bbetween\s+)?"
-    rf"(?<![\w.,])(?P<first>{_N})(?P<unit1>\s*-?\s*(?:mm|cm))?"
+    r"(?:(?P<below>less\s++than|smaller\s++than|under|below|up\s++to|at\s++most|<=?|\u2264)\s*+"
+    r"|(?P<above>at\s++least|more\s++than|greater\s++than|larger\s++than|over|above|exceeding|>=?|\u2265)\s*+"
+    r"|\bbetween\s++)?"
+    rf"(?<![\w.,])(?P<first>{_N})(?P<unit1>\s*+-?\s*+(?:mm|cm))?"
     rf"(?:{_TIMES}(?P<second>{_N}){_SMALL_UNIT}(?:{_TIMES}(?P<third>{_N}))?"
-    rf"|\s*(?:-|\u2013|to|and)\s*(?P<until>{_N}))?"
-    rf"[\s-]*{_UNIT}(?![\w/])(?!\s*(?:hg|h2o)\b)",
+    rf"|\s*+(?:-|\u2013|to|and)\s*+(?P<until>{_N}))?"
+    rf"[\s-]*+{_UNIT}(?![\w/])(?!\s*+(?:hg|h2o)\b)",
     re.I,
 )
 

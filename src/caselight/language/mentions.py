@@ -17,7 +17,7 @@ from caselight.language.lexicon import Lexicon
 from caselight.language.nouns import Mention, Specialty
 from caselight.language.pairs import pair_up
 from caselight.language.phrases import HALF
-from caselight.language.reading import Hit, Reading
+from caselight.language.hits import Hit, Reading
 from caselight.language.short_forms import BESIDE, Choice
 from caselight.language.word_lists import AND
 

@@ -20,6 +20,9 @@ from caselight.language.sides import read_sides
 from caselight.language.small_words import PHRASE_PARTS, PIECE_PARTS
 from caselight.language.tokens import Tokens, read_tokens, split_sentences
 
+_NEAR = 4
+"""Phrases over which a modifier without a mention of its own looks for one."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Modifiers:
@@ -58,11 +61,8 @@ class _Phrase:
     starts: list[int]
     """The first token of each piece."""
     closed_by: str = ""
-
-    @property
-    def head(self) -> _Place | None:
-        """What it speaks of: the last mention of the first piece that has one."""
-        return next((piece[-1] for piece in self.pieces if piece), None)
+    head: _Place | None = None
+    """What it speaks of: the last mention of the first piece that has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +150,10 @@ def _part(words: list[str], first: int, last: int, places: list[_Place]) -> list
     for at in range(first, last):
         word, now = words[at], phrases[-1]
         while waiting and waiting[0].first <= at:
-            now.pieces[-1].append(waiting.popleft())
+            place = waiting.popleft()
+            if now.head is None or now.pieces[-1][-1:] == [now.head]:
+                now.head = place
+            now.pieces[-1].append(place)
         # "left and right effusions": nothing is named yet, so the phrase goes on.
         if word in PHRASE_PARTS and not (word in ("and", "or") and now.head is None):
             now.closed_by = word
@@ -177,10 +180,11 @@ def _give_sides(
             targets = [place for place in targets if place in phrase.pieces[-1]]
         for place in targets:
             found.sides[place.number].add(side.value)
-    for number in sorted(held, reverse=True):
-        for later in phrases[number + 1 :]:
-            for place in chain.from_iterable(later.pieces):
-                found.sides[place.number] = found.sides[place.number] or {held[number]}
+    holds: set[Side] = set()
+    for number, phrase in enumerate(phrases):
+        for place in chain.from_iterable(phrase.pieces):
+            found.sides[place.number] = found.sides[place.number] or holds
+        holds = {held[number]} if number in held else holds
 
 
 def _targets(phrases: list[_Phrase], at: int) -> list[_Place]:
@@ -195,10 +199,12 @@ def _targets(phrases: list[_Phrase], at: int) -> list[_Place]:
         return [head, *after] if head is not None and head.last <= at else after
     if head is not None:
         return [head]
-    before = next((one.head for one in reversed(phrases[:number]) if one.head), None)
+    before = next(
+        (one.head for one in reversed(phrases[max(0, number - _NEAR) : number]) if one.head), None
+    )
     if before is not None:
         return [before] if phrase.opened_by in (",", "(", ":") else []
-    later = next((one for one in phrases[number + 1 :] if one.head), None)
+    later = next((one for one in phrases[number + 1 : number + 1 + _NEAR] if one.head), None)
     return [later.head] if later and later.head else []
 
 

@@ -11,26 +11,26 @@ AgeRange = tuple[float, float]
 
 _N = r"(?P<{0}>\d{{1,3}}(?:\.\d)?)"
 _YEARS = r"(?:years?|yrs?|y)"
-_OLD = rf"(?:[\s-]*{_YEARS}[\s-]*(?:old|o|of\s+age)\b|[\s-]*y[./]?o\b\.?|[\s-]*yo(?=[MFmf]\b))"
-_MONTHS = r"[\s-]*(?P<unit>months?|mos?|weeks?|wks?|days?)[\s-]*old\b"
+_OLD = rf"(?:[\s-]*+{_YEARS}[\s-]*+(?:old|o|of\s++age)\b|[\s-]*+y[./]?o\b\.?|[\s-]*+yo(?=[MFmf]\b))"
+_MONTHS = r"[\s-]*+(?P<unit>months?|mos?|weeks?|wks?|days?)[\s-]*+old\b"
 _PEOPLE = r"(?:patients?|women|men|people|adults|persons|males|females|age|aged|ages)"
-_OVER = r"(?P<over>over|above|older\s+than|at\s+least|>=?|\u2265)"
-_UNDER = r"(?P<under>under|below|younger\s+than|less\s+than|<=?|\u2264)"
-_NO_TUBE = r"(?!\s*(?:catheter|sheath|drain|tube|pigtail|french))"
+_OVER = r"(?P<over>over|above|older\s++than|at\s++least|>=?|\u2265)"
+_UNDER = r"(?P<under>under|below|younger\s++than|less\s++than|<=?|\u2264)"
+_NO_TUBE = r"(?!\s*+(?:catheter|sheath|drain|tube|pigtail|french))"
 """A "12F drain" is as wide as twelve French."""
 _AGE = re.compile(
-    rf"\bin\s+(?:his|her|their|the)\s+(?P<decade>[1-9]0)'?s\b"
-    rf"|\b(?:(?:between|aged?|ages)\s+)?{_N.format('from')}\s*(?:-|\u2013|to|and)\s*"
-    rf"{_N.format('to')}(?:{_OLD}|\s*{_YEARS}\b)"
-    rf"|\b(?:aged?|ages)\s+{_N.format('from2')}\s*(?:-|\u2013|to)\s*{_N.format('to2')}\b"
-    rf"|(?:(?<=\W)|\A)(?:{_OVER}|{_UNDER})\s*(?:the\s+age\s+of\s+)?{_N.format('bound')}"
-    rf"(?:{_OLD}|\s*{_YEARS}\b)"
-    rf"|\b{_PEOPLE}\s+(?:are\s+)?(?:(?P<over2>over|above|older\s+than|>)|"
-    rf"(?P<under2>under|below|younger\s+than|<))\s*{_N.format('bound2')}\b(?!\s*(?:%|mm|cm|kg|ml))"
-    rf"|\b(?:(?P<over3>over|older\s+than)|(?P<under3>under|younger\s+than))\s+(?:the\s+age\s+of\s+)?"
-    rf"{_N.format('bound3')}(?=\s*(?:[,.;)]|\Z))"
+    rf"\bin\s++(?:his|her|their|the)\s++(?P<decade>[1-9]0)'?s\b"
+    rf"|\b(?:(?:between|aged?|ages)\s++)?{_N.format('from')}\s*+(?:-|\u2013|to|and)\s*+"
+    rf"{_N.format('to')}(?:{_OLD}|\s*+{_YEARS}\b)"
+    rf"|\b(?:aged?|ages)\s++{_N.format('from2')}\s*+(?:-|\u2013|to)\s*+{_N.format('to2')}\b"
+    rf"|(?:(?<=\W)|\A)(?:{_OVER}|{_UNDER})\s*+(?:the\s++age\s++of\s++)?{_N.format('bound')}"
+    rf"(?:{_OLD}|\s*+{_YEARS}\b)"
+    rf"|\b{_PEOPLE}\s++(?:are\s++)?(?:(?P<over2>over|above|older\s++than|>)|"
+    rf"(?P<under2>under|below|younger\s++than|<))\s*+{_N.format('bound2')}\b(?!\s*+(?:%|mm|cm|kg|ml))"
+    rf"|\b(?:(?P<over3>over|older\s++than)|(?P<under3>under|younger\s++than))\s++(?:the\s++age\s++of\s++)?"
+    rf"{_N.format('bound3')}(?=\s*+(?:[,.;)]|\Z))"
     rf"|\b{_N.format('small')}{_MONTHS}"
-    rf"|\b(?:aged?\s*:?\s+(?:of\s+)?){_N.format('aged')}\b(?!\s*(?:%|mm|cm))"
+    rf"|\baged?(?:\s*+:\s*+|\s++)(?:of\s++)?{_N.format('aged')}\b(?!\s*+(?:%|mm|cm))"
     rf"|(?<![\w.,]){_N.format('exact')}{_OLD}"
     rf"|(?<![\w.,/]){_N.format('letter')}(?:(?<=\d\d)\s)?(?P<sex>[MF])(?![\w/]){_NO_TUBE}"
     rf"|(?<![\w/])(?P<sex2>[MF])\s?/\s?{_N.format('letter2')}(?![\w/])",
@@ -55,7 +55,7 @@ _SEX = re.compile(
 )
 _SEX_LETTER = re.compile(
     rf"(?<![\w.,/])\d{{1,3}}(?:{_OLD})?[\s-]?(?P<after>[MF])(?![\w/'])(?i:{_NO_TUBE})|(?<![\w/])(?P<before>[MF])\s?/\s?"
-    rf"\d{{1,3}}(?![\w/])|\b(?i:sex)\s*:?\s*(?P<said>[MF])\b"
+    rf"\d{{1,3}}(?![\w/])|\b(?i:sex)\s*+:?\s*+(?P<said>[MF])\b"
 )
 _OLDEST = 125.0
 

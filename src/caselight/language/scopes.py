@@ -1,6 +1,6 @@
 """What each cue of a sentence reaches: the words of which it speaks."""
 
-from bisect import bisect_right
+from bisect import bisect_left
 from dataclasses import dataclass
 from itertools import islice
 
@@ -46,15 +46,15 @@ def find_scopes(
         for rule in matched:
             if rule.kind in ("nothing", "end"):
                 continue
-            forward = (end, _forward(words, last, rule, cues, number, ends, breaks))
-            kind = _joined(words, rule.kind, start, scopes)
-            if rule.direction == "either":
-                at = bisect_right(mentions, end - 1)
-                ahead = at < len(mentions) and mentions[at] < forward[1]
-            else:
-                ahead = rule.direction in ("forward", "both")
+            ahead = rule.direction != "backward"
             if ahead:
-                scopes.append(Scope(kind, *forward, True, (start, end)))
+                reach = _forward(words, last, rule, cues, number, ends, breaks)
+                at = bisect_left(mentions, end)
+                if rule.direction == "either":
+                    ahead = at < len(mentions) and mentions[at] < reach
+            if ahead:
+                kind = _joined(words, rule.kind, start, scopes)
+                scopes.append(Scope(kind, end, reach, True, (start, end)))
             if not ahead or rule.direction == "both":
                 back = _backward(words, first, rule, cues, number)
                 scopes.append(Scope(rule.kind, back, start, False, (start, end)))
@@ -84,9 +84,8 @@ def _breaks(words: list[str], first: int, last: int, cues: list[Cue]) -> _Breaks
             listed = verb = seen = False
         if word in JOINS:
             after = next(islice((w for w in words[at + 1 : at + 3] if w not in JOINS), 1), "")
-            if (verb and after not in ("or", "nor")) or (
-                after in DEGREES and (not listed or after == "no")
-            ):
+            begins = after in DEGREES or after[:1].isdigit()
+            if (verb and after not in ("or", "nor")) or (begins and (not listed or after == "no")):
                 breaks.stated.add(at)
             elif seen and after not in ("or", "nor"):
                 breaks.seen.add(at)
@@ -116,7 +115,8 @@ def _forward(
     sort = CERTAINTIES if rule.kind in CERTAINTIES else ABOUTS
     if rule.n_words is not None:
         last = min(last, end + rule.n_words)
-    for start, _, matched in islice(cues, number + 1, None):
+    for later in range(number + 1, len(cues)):
+        start, _, matched = cues[later]
         if start >= last:
             break
         same = any(one.kind in sort and one.direction in ("forward", "either") for one in matched)
@@ -147,10 +147,10 @@ def _joined(words: list[str], kind: str, start: int, scopes: list[Scope]) -> str
 def _backward(words: list[str], first: int, rule: Rule, cues: list[Cue], number: int) -> int:
     """The first word that the cue of a number reaches which looks backward."""
     start = cues[number][0]
+    sort = CERTAINTIES if rule.kind in CERTAINTIES else ABOUTS
     floor = first if rule.n_words is None else max(first, start - rule.n_words)
     for cue_start, cue_end, matched in (cues[at] for at in range(number - 1, -1, -1)):
-        ends = any(rule.kind in one.ends for one in matched)
-        if ends or (rule.kind in CERTAINTIES and any(one.kind in CERTAINTIES for one in matched)):
+        if any(one.kind in sort or rule.kind in one.ends for one in matched):
             floor = max(floor, cue_end)
             break
         if cue_start < floor:

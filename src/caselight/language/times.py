@@ -30,38 +30,38 @@ _YEAR = r"(?:19\d\d|20[0-3]\d)"
 _DATE = re.compile(
     rf"(?<![\w/.-])(?:(?P<iso>{_YEAR}[-/.]\d{{1,2}}[-/.]\d{{1,2}})"
     rf"|(?P<numbers>\d{{1,2}}[-/.]\d{{1,2}}[-/.]{_YEAR})"
-    rf"|(?P<m1>{_MONTH})\.?\s+(?P<d1>\d{{1,2}})(?:st|nd|rd|th)?\s*,?\s+(?P<y1>{_YEAR})"
-    rf"|(?P<d2>\d{{1,2}})(?:st|nd|rd|th)?\s+(?P<m2>{_MONTH})\.?,?\s+(?P<y2>{_YEAR})"
-    rf"|(?P<m3>{_MONTH})\.?,?\s+(?P<y3>{_YEAR})"
-    rf"|(?P<year>{_YEAR})(?:\s*(?:-|\u2013|to)\s*(?P<until>{_YEAR}))?)"
-    rf"(?![\w/]|[.-]\d|\s*x\s*\d|\s*(?:%|mm|cm|ml|hu|mg|g|kg|cases|patients|images)\b)",
+    rf"|(?P<m1>{_MONTH})\.?\s++(?P<d1>\d{{1,2}})(?:st|nd|rd|th)?(?:\s*+,\s*+|\s++)(?P<y1>{_YEAR})"
+    rf"|(?P<d2>\d{{1,2}})(?:st|nd|rd|th)?\s++(?P<m2>{_MONTH})\.?,?\s++(?P<y2>{_YEAR})"
+    rf"|(?P<m3>{_MONTH})\.?,?\s++(?P<y3>{_YEAR})"
+    rf"|(?P<year>{_YEAR})(?:\s*+(?:-|\u2013|to)\s*+(?P<until>{_YEAR}))?)"
+    rf"(?![\w/]|[.-]\d|\s*+x\s*+\d|\s*+(?:%|mm|cm|ml|hu|mg|g|kg|cases|patients|images)\b)",
     re.I,
 )
 _COUNT = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6}
 _COUNT |= {"seven": 7, "eight": 8, "nine": 9, "ten": 10}
 _RELATIVE = re.compile(
-    rf"\b(?:(?P<n>\d{{1,3}}|{'|'.join(_COUNT)})\s+(?P<unit>day|week|month|year)s?\s+(?:ago|earlier|prior)"
-    r"|(?P<last>last|past|previous)\s+(?P<of>week|month|year)|(?P<word>yesterday|today))\b",
+    rf"\b(?:(?P<n>\d{{1,3}}|{'|'.join(_COUNT)})\s++(?P<unit>day|week|month|year)s?\s++(?:ago|earlier|prior)"
+    r"|(?P<last>last|past|previous)\s++(?P<of>week|month|year)|(?P<word>yesterday|today))\b",
     re.I,
 )
 _STUDY = (
     r"(?:stud(?:y|ies)|exam(?:ination)?s?|ct|mri?|film|radiographs?|imaging|x-?rays?|scans?|echo)"
 )
 _CHANGE = re.compile(
-    r"(?P<none>\b(?:no|without|none)\s+(?:available\s+|relevant\s+|recent\s+)?"
-    rf"(?:priors?|previous|comparisons?)\b(?:\s+{_STUDY})?(?:\s+available)?"
-    r"(?:\s+(?:for|to)\s+compar(?:e|ison)\b)?|\bcomparisons?\s*:\s*none\b"
-    rf"|\bpriors?\s+(?:{_STUDY}\s+)?(?:is|are)?\s*(?:not\s+available|unavailable)\b)"
-    r"|(?P<new>\bnew(?:ly)?(?:\s+since)?\b|\binterval\s+development\b)"
-    r"|(?P<unchanged>\bunchanged\b|\bstable\b|\b(?:no|without)\s+(?:significant\s+|interval\s+)*change\b"
-    r"|\bnot\s+(?:significantly\s+)?changed\b|\bsimilar\s+to\b|\bas\s+before\b)"
-    r"|(?P<change>\binterval\s+\w+|\b(?:increas|decreas|progress|improv|worsen|enlarg|resolv)(?:ed|ing)\s+"
-    r"(?:since|from|compared|in\s+the\s+interval)\b|\b(?:larger|smaller|worse|better)\s+than\s+(?:on\s+)?"
-    r"(?:the\s+)?(?:prior|previous|before)\b)"
+    r"(?P<none>\b(?:no|without|none)\s++(?:available\s++|relevant\s++|recent\s++)?"
+    rf"(?:priors?|previous|comparisons?)\b(?:\s++{_STUDY})?(?:\s++available)?"
+    r"(?:\s++(?:for|to)\s++compar(?:e|ison)\b)?|\bcomparisons?\s*+:\s*+none\b"
+    rf"|\bpriors?\s++(?:{_STUDY}\s++)?(?:is\s++|are\s++)?(?:not\s++available|unavailable)\b)"
+    r"|(?P<new>\bnew(?:ly)?(?:\s++since)?\b|\binterval\s++development\b)"
+    r"|(?P<unchanged>\bunchanged\b|\bstable\b|\b(?:no|without)\s++(?:significant\s++|interval\s++)*change\b"
+    r"|\bnot\s++(?:significantly\s++)?changed\b|\bsimilar\s++to\b|\bas\s++before\b)"
+    r"|(?P<change>\binterval\s++\w+|\b(?:(?:increase|decrease|improve|enlarge|resolve)d|(?:progress|worsen)ed|increasing|decreasing|(?:progress|improv|worsen|enlarg|resolv)ing)\s++"
+    r"(?:since|from|compared|in\s++the\s++interval)\b|\b(?:larger|smaller|worse|better)\s++than\s++(?:on\s++)?"
+    r"(?:the\s++)?(?:prior|previous|before)\b)"
     r"|(?P<followup>\bfollow(?:ing)?[\s-]?up\b|\bf/u\b|\bsurveillance\b)"
-    rf"|(?P<prior>\b(?:compar(?:ed|ing|ison|e)\b(?:\s+(?:is\s+)?(?:with|to|made))?(?:\s+(?:the|a|his|her))?"
-    rf"(?:\s+(?:priors?|previous))?|priors\b|(?:prior|previous|earlier)\s+(?:\w+\s+)?{_STUDY}\b|"
-    r"since\s+(?:the\s+)?(?:prior|previous|last)\b|\bprior\b(?=\s*(?:[.,;)]|\Z))))",
+    rf"|(?P<prior>\b(?:compar(?:ed|ing|ison|e)\b(?:\s++(?:is\s++)?(?:with|to|made))?(?:\s++(?:the|a|his|her))?"
+    rf"(?:\s++(?:priors?|previous))?|priors\b|(?:prior|previous|earlier)\s++(?:\w+\s++)?{_STUDY}\b|"
+    r"since\s++(?:the\s++)?(?:prior|previous|last)\b|\bprior\b(?=\s*+(?:[.,;)]|\Z))))",
     re.I,
 )
 

@@ -11,7 +11,10 @@ _TOKEN = re.compile(
     r"\+/-|(?<!\w)[A-Za-z]/[A-Za-z](?!\w)|(?<!\w)[Ww]/(?=\s?\w)|\d+(?:[.,]\d+)*"
     r"|[^\W\d]\w*(?:['\u2019][^\W\d]+)*|[^\w\s]"
 )
-_STOP = re.compile(r"(?<=[^\W\d_])[.](?=[A-Z][a-z])|[.!?;]+(?=[\s)\]\"'\u201d]|\Z)|\n")
+_STOP = re.compile(
+    r"(?<=[^\W\d_])[.](?=[A-Z][a-z])|[.!?;]+[\]\"'\u201d]?(?=\s|\Z)|[.]\)(?=\s|\Z)|\n"
+)
+"""A question mark before a closing bracket ends no sentence, "(scar?) at the base"."""
 _BULLET = re.compile(r"\s*(?:[-*\u2022\u2013]\s|\(?\d{1,2}[.)]\s|[A-Z][A-Za-z /]{2,40}:)")
 _LONG_LINE = 50
 """A line at least this long was broken by a margin, not by an end."""
@@ -75,9 +78,10 @@ def _ends(text: str, stop: re.Match[str]) -> bool:
     if stop[0] == "\n":
         return _line_ends(text, start)
     before = text[max(0, start - 24) : start]
-    if stop[0] == "?":
+    mark = stop[0].rstrip("\"'\u201d])")
+    if mark == "?":
         return bool(before.strip()) and not before[-1].isspace()
-    if stop[0] != "." or not before:
+    if mark != "." or not before:
         return True
     word = re.search(r"[\w.]*\Z", before)
     last = word[0].lower().lstrip(".") if word else ""
