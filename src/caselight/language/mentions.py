@@ -13,11 +13,11 @@
 from collections.abc import Sequence
 
 from caselight.language import short_forms
+from caselight.language.hits import Hit, Reading
 from caselight.language.lexicon import Lexicon
 from caselight.language.nouns import Mention, Specialty
 from caselight.language.pairs import pair_up
 from caselight.language.phrases import HALF
-from caselight.language.hits import Hit, Reading
 from caselight.language.short_forms import BESIDE, Choice
 from caselight.language.word_lists import AND
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from caselight.language.lexicon import Lexicon
 from caselight.language.hits import Hit, Reading
+from caselight.language.lexicon import Lexicon
 from caselight.language.word_lists import AND, JOINS
 
 _REACH = 8

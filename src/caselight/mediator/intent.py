@@ -36,7 +36,7 @@ _CUES: Mapping[Intent, tuple[str, ...]] = {
         r"recurren\w+|resol(?:ution|ving)",
     ),
     "compare": (
-        r"vs\b\.?|versus|compar\w+|differen(?:ce|ces|tiate|tiating|tiation|tial)|distinguish\w*",
+        r"vs\b\.?|versus|compar\w+|difference\w*|different\w*|distinguish\w*",
         r"tell (?:\w+ ){1,4}(?:from|apart)|mimic\w*|as opposed to|side by side",
     ),
     "rule_out": (
@@ -48,7 +48,7 @@ _CUES: Mapping[Intent, tuple[str, ...]] = {
     "rule_in": (
         r"confirm\w*|suspect\w*|susp\b\.?|suspicio\w+|concern\w*(?: for| of)|worr(?:y|ied|isome)",
         r"quer(?:y|ied)\b|possibl[ey]|probabl[ey]|likely|presumed|question of",
-        r"\bq(?:uestion)? ?\?|(?:is|could|might|may|can) (?:this|it|that|these)\b",
+        r"\b(?:q|question) ?\?|(?:is|could|might|may|can) (?:this|it|that|these)\b",
         r"does (?:this|it|that) look|looks? like|consistent with|compatible with|c/?w\b",
         r"evidence of",
         r"evaluat\w+ for|eval\b(?: for)?|assess\w* for|check\w* for|look(?:ing)? for",

@@ -12,7 +12,7 @@ from caselight.audit.end import LogEnd
 from caselight.audit.export.span import Since, Span, verified
 from caselight.audit.files import LogFiles
 from caselight.audit.log import AuditLog
-from caselight.audit.record import make_line
+from caselight.audit.record import EVENTS, make_line
 from caselight.errors import AuditError
 from tests.audit import logs
 from tests.audit.export.sample import sample_log, searches
