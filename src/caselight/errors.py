@@ -137,6 +137,23 @@ class QueryRefused(Error):
     )
 
 
+class MediatorError(Error):
+    """A language model that did not help. A search goes on with the lexicon's plan and says so."""
+
+    code = "mediator.bad_plan"
+    codes = (
+        "mediator.bad_plan",
+        "mediator.leaked",
+        "mediator.unreachable",
+        "mediator.too_slow",
+        "mediator.refused",
+        "mediator.bad_answer",
+        "mediator.resting",
+        "mediator.too_long",
+        "mediator.bad_script",
+    )
+
+
 class ModelError(Error):
     """A checkpoint or a tower that is not what it says it is."""
 
