@@ -362,7 +362,8 @@ class MediatorSettings(_Settings):
     """What a token takes, read or written, as the site measured it on its server; none given: the
     energy of a draft is unknown."""
     script: Path | None = None
-    """JSON file of what the scripted model answers: an object, from the user's words to a draft."""
+    """JSON file of what the scripted model answers, an object from the user's words to a draft;
+    seen from the folder in which the command runs."""
 
     @field_validator("base_url")
     @classmethod

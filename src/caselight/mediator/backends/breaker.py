@@ -54,7 +54,7 @@ class CircuitBreaker:
         self, turns: Sequence[Turn], *, schema: Mapping[str, Any], deadline_s: float
     ) -> Completion:
         """As the model does, or `mediator.resting` at once while it is open."""
-        self._enter()
+        probes = self._enter()
         down = False
         try:
             return self._model.complete(turns, schema=schema, deadline_s=deadline_s)
@@ -62,12 +62,13 @@ class CircuitBreaker:
             down = error.code in _DOWN
             raise
         finally:
-            self._leave(down=down)
+            self._leave(down=down, probes=probes)
 
-    def _enter(self) -> None:
+    def _enter(self) -> bool:
+        """Whether this request is the one that tries."""
         with self._lock:
             if self._opened_at is None:
-                return
+                return False
             left_s = self._opened_at + self._rest_s - self._clock()
             if left_s > 0 or self._probing:
                 raise MediatorError(
@@ -76,10 +77,11 @@ class CircuitBreaker:
                     code="mediator.resting",
                 )
             self._probing = True
+            return True
 
-    def _leave(self, *, down: bool) -> None:
+    def _leave(self, *, down: bool, probes: bool) -> None:
         with self._lock:
-            self._probing = False
+            self._probing = self._probing and not probes
             self._failures = self._failures + 1 if down else 0
             opens = self._failures >= self._n_failures
             self._opened_at = self._clock() if opens else None

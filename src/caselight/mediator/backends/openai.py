@@ -15,6 +15,8 @@ from caselight.mediator.backends.scripted import estimated_tokens
 from caselight.types import Completion, Turn
 
 if TYPE_CHECKING:
+    import ssl
+
     from pydantic_ai.messages import ModelMessage, ModelResponse
     from pydantic_ai.models import ModelRequestParameters
 
@@ -57,7 +59,7 @@ class OpenAIModel:
         Raises:
             UsageError: `usage.missing_extra`.
         """
-        _check_extra()
+        self._trusted = _prepared()
         self.name = model_name
         self._base_url = base_url
         self._api_key = api_key
@@ -121,7 +123,7 @@ class OpenAIModel:
         from caselight.mediator.backends.transport import NarrowTransport
 
         async with httpx2.AsyncClient(
-            transport=NarrowTransport(self._api_key),
+            transport=NarrowTransport(self._trusted, api_key=self._api_key),
             follow_redirects=False,
             trust_env=False,
             timeout=None,
@@ -154,15 +156,21 @@ class OpenAIModel:
         return _completion(response, turns, way)
 
 
-def _check_extra() -> None:
+def _prepared() -> "ssl.SSLContext":
+    """Import all that is slow, so that it is not counted as the model's time."""
     try:
-        import pydantic_ai.models.openai  # noqa: F401 -- slow, and not to be counted as the model's
+        import pydantic_ai.direct
+        import pydantic_ai.models.openai
+        import pydantic_ai.providers.openai_compatible  # noqa: F401
+
+        from caselight.mediator.backends.transport import system_certificates
     except ImportError:
         raise UsageError(
             "a language model needs pydantic-ai and openai, which are not installed; run "
             "`pip install caselight[mediator]`, or set mediator.model to none",
             code="usage.missing_extra",
         ) from None
+    return system_certificates()
 
 
 def _parameters(schema: Mapping[str, Any], way: Held) -> "ModelRequestParameters":

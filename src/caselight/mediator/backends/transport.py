@@ -4,6 +4,7 @@ The libraries above it read environment variables, describe the machine in heade
 and read bodies of any size; here none of that passes. Source: decision 0041.
 """
 
+import ssl
 from collections.abc import AsyncIterator
 
 import httpx2
@@ -18,6 +19,11 @@ class AnswerRefused(httpx2.TransportError):
     """An answer that is not read: what it was, in words that hold nothing of it."""
 
 
+def system_certificates() -> ssl.SSLContext:
+    """What the machine trusts, a hospital's own authority perhaps; reading it takes a while."""
+    return httpx2.create_ssl_context(trust_env=False)
+
+
 class NarrowTransport(httpx2.AsyncBaseTransport):
     """Sends few headers; refuses redirects, compression, other types than JSON and large bodies.
 
@@ -25,9 +31,10 @@ class NarrowTransport(httpx2.AsyncBaseTransport):
     against the system's own.
     """
 
-    def __init__(self, api_key: str | None = None) -> None:
+    def __init__(self, trusted: ssl.SSLContext, *, api_key: str | None = None) -> None:
+        """Open it; `trusted` is what `system_certificates` gave, `api_key` a bearer token."""
         self._api_key = api_key
-        self._inner = httpx2.AsyncHTTPTransport(trust_env=False)
+        self._inner = httpx2.AsyncHTTPTransport(verify=trusted, trust_env=False)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Pass one request on, once."""
@@ -59,7 +66,8 @@ class _Bounded(httpx2.AsyncByteStream):
     """A body that ends in a refusal when it grows too large."""
 
     def __init__(self, stream: object) -> None:
-        assert isinstance(stream, httpx2.AsyncByteStream)  # noqa: S101 -- what the inner one gives
+        if not isinstance(stream, httpx2.AsyncByteStream):
+            raise TypeError("an asynchronous transport gives asynchronous bodies")
         self._stream = stream
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
