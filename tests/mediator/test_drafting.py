@@ -143,6 +143,13 @@ def test_both_answers_share_one_deadline() -> None:
     assert found.seconds == 6.0
 
 
+def test_when_time_is_over_nothing_is_mended() -> None:
+    now = iter([0.0, 0.0, 5.0, 5.0])
+    model = ScriptedModel(lambda _: "nonsense")
+    found = draft("zebra", model, settings=SETTINGS, clock=lambda: next(now))
+    assert (found.code, found.n_answers) == ("mediator.too_slow", 1)
+
+
 def test_a_silent_model_is_too_slow() -> None:
     model = ScriptedModel(delay_s=60.0, sleep=lambda _: None)
     assert draft("zebra", model, settings=SETTINGS).code == "mediator.too_slow"

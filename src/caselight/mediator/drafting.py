@@ -94,7 +94,9 @@ def draft(
         filled = fill(prompt, text, schema=schema, names=names, equity=settings.equity, token=token)
         turns = filled.turns
         while found is None:
-            left_s = settings.timeout_s - (clock() - began)
+            left_s = began + settings.timeout_s - clock()
+            if left_s <= 0:
+                raise _too_slow(settings.timeout_s)
             heard.append(model.complete(turns, schema=schema, deadline_s=left_s))
             found, problems = _read(heard[-1].text, filled, last=len(heard) == 2)
             turns = (*turns, *repair(prompt, heard[-1].text[:_MOST_REPAIRED], problems))
@@ -128,6 +130,14 @@ def _check_length(text: str) -> None:
             f"{MOST_CHARACTERS:,}; shorten it",
             code="mediator.too_long",
         )
+
+
+def _too_slow(timeout_s: float) -> MediatorError:
+    return MediatorError(
+        f"the model's first answer could not be read, and {timeout_s:g} s were over before it "
+        "could be mended; give it longer (mediator.timeout_s)",
+        code="mediator.too_slow",
+    )
 
 
 def _read(answer: str, filled: Filled, *, last: bool) -> tuple[Draft | None, str]:

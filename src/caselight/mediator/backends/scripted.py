@@ -51,7 +51,7 @@ class ScriptedModel:
         deadline_s: float,
     ) -> Completion:
         """Answer as the script says; see `protocols.LanguageModel`."""
-        self._sleep(min(self._delay_s, deadline_s))
+        self._sleep(max(0.0, min(self._delay_s, deadline_s)))
         if self._delay_s > deadline_s:
             raise MediatorError(
                 f"the scripted model did not answer within {deadline_s:g} s; "
