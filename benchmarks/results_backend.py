@@ -123,19 +123,21 @@ def main() -> None:
     lacking = missing()
     if lacking:
         raise SystemExit(f"no real language model: {lacking}")
-    found = {
+    found: dict[str, Any] = {
         "model": MODEL,
         "server": "llama.cpp (xllamacpp), 1 thread, 1 slot",
         "n_questions": len(questions()),
         "prompt": read_prompt().digest,
         "max_tokens": MediatorSettings().max_tokens,
         "default_s": DEFAULT_S,
-        "grammars": {grammar: ask(grammar) for grammar in GRAMMARS},
         "machine": machine(),
         "commit": commit(),
+        "grammars": {},
     }
-    OUT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    print(f"wrote {OUT.name}")
+    for grammar in GRAMMARS:
+        found["grammars"][grammar] = ask(grammar)
+        OUT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        print(f"wrote {OUT.name}")
 
 
 if __name__ == "__main__":
