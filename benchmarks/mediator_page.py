@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import backend_page
+
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "results" / "mediator.md"
@@ -154,6 +156,7 @@ def spread(one: dict[str, float]) -> str:
 
 SECTIONS: dict[str, Callable[[], list[str]]] = {
     "What a sentence says of what it mentions": context,
+    "What a language model adds": lambda: backend_page.section(held("backend")),
 }
 
 

@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -352,6 +353,54 @@ class WordsSettings(_Settings):
     """File of the key; none given: `words-key` in the home."""
 
 
+class MediatorSettings(_Settings):
+    """A language model that helps to plan a search; without one, the lexicon plans alone."""
+
+    model: Literal["none", "openai", "scripted"] = "none"
+    """`openai` is any server that speaks OpenAI's chat completions; `scripted` answers from a
+    file."""
+    base_url: str | None = None
+    """Where the server is, such as `https://models.hospital.example/v1`; no other address is
+    asked."""
+    model_name: str | None = Field(None, min_length=1, max_length=200)
+    """The model, as the server lists it."""
+    timeout_s: float = Field(20.0, gt=0.0, le=600.0)
+    """Seconds for a draft, with its one repair; after them the lexicon's plan is used."""
+    max_tokens: int = Field(512, ge=16, le=8192)
+    """Tokens that one answer may have."""
+    grammar: Literal["auto", "json_schema", "tool", "prompt"] = "auto"
+    """What holds the answer to its form: the server's grammar (`json_schema`), the arguments of a
+    tool, the prompt's words alone; `auto` finds out what the server can."""
+    equity: bool = False
+    """The prompt asks not to narrow a search to one group of patients."""
+    n_failures: int = Field(3, ge=1, le=100)
+    """Failures in a row after which the server is left alone ..."""
+    rest_s: float = Field(60.0, ge=0.0, le=86_400.0)
+    """... for so many seconds."""
+    joules_per_token: float | None = Field(None, gt=0.0)
+    """What a token takes, read or written, as the site measured it on its server; none given: the
+    energy of a draft is unknown."""
+    script: Path | None = None
+    """JSON file of what the scripted model answers, an object from the user's words to a draft;
+    seen from the folder in which the command runs."""
+
+    @field_validator("base_url")
+    @classmethod
+    def _address(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        try:
+            parts = urlsplit(url)
+            plain = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        except ValueError:
+            plain = None
+        if not plain or "@" in parts.netloc or parts.query or parts.fragment:
+            raise ValueError(
+                "expected http:// or https://, a host and a path, without a name, key or query"
+            )
+        return url.rstrip("/")
+
+
 class EvaluateSettings(_Settings):
     """How a model is scored."""
 
@@ -384,6 +433,7 @@ class Config(_Settings):
     search: SearchSettings = SearchSettings()
     language: LanguageSettings = LanguageSettings()
     words: WordsSettings = WordsSettings()
+    mediator: MediatorSettings = MediatorSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
 
     @classmethod

@@ -138,10 +138,24 @@ class QueryRefused(Error):
 
 
 class MediatorError(Error):
-    """A language model that did not help, or a table of the mediator that cannot be read."""
+    """A language model that did not help, or a table of the mediator that cannot be read.
+
+    After a model's failure a search goes on with the lexicon's plan and says so.
+    """
 
     code = "mediator.bad_plan"
-    codes = ("mediator.bad_plan", "mediator.bad_templates")
+    codes = (
+        "mediator.bad_plan",
+        "mediator.leaked",
+        "mediator.unreachable",
+        "mediator.too_slow",
+        "mediator.refused",
+        "mediator.bad_answer",
+        "mediator.resting",
+        "mediator.too_long",
+        "mediator.bad_script",
+        "mediator.bad_templates",
+    )
 
 
 class ModelError(Error):

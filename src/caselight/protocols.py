@@ -1,11 +1,12 @@
 """The shapes that exchangeable parts fill. A fourth needs a second implementation first."""
 
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from caselight.types import BoolArray, Candidates, Codes
+from caselight.types import BoolArray, Candidates, Codes, Completion, Turn
 
 
 class Index(Protocol):
@@ -37,4 +38,33 @@ class Index(Protocol):
 
     def digest(self) -> str:
         """SHA-256 over rows and codes, whatever the order they were added in."""
+        ...
+
+
+class LanguageModel(Protocol):
+    """Something that answers turns of words with a JSON object.
+
+    It gets words and gives words: the text comes back as it was written, because whoever asked must
+    look for leaks in it before anything reads it as a draft.
+    """
+
+    @property
+    def name(self) -> str:
+        """Which model it is, for the plan and the record; no address and no key."""
+        ...
+
+    def complete(
+        self, turns: Sequence[Turn], *, schema: Mapping[str, Any], deadline_s: float
+    ) -> Completion:
+        """Ask once; nothing is tried again unseen.
+
+        Args:
+            turns: system first, then user and model in turn, the user last.
+            schema: JSON schema of the object wanted, without `$ref`; the answer need not follow it.
+            deadline_s: seconds for all of it, from the connection to the last byte.
+
+        Raises:
+            MediatorError: `mediator.unreachable`, `mediator.too_slow`, `mediator.refused`,
+                `mediator.bad_answer`; `mediator.resting` where a breaker stands before it.
+        """
         ...

@@ -330,3 +330,26 @@ class IngestReceipt:
     texts_without_image: int
     notes: tuple[str, ...]
     seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """What one side says to a language model, or hears from it."""
+
+    role: Literal["system", "user", "model"]
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """What a language model answered, and what the answer took."""
+
+    text: str = field(repr=False)
+    """As it came: checked for leaks and parsed by whoever asked."""
+    n_prompt_tokens: int
+    n_answer_tokens: int
+    counted: Literal["server", "estimated"]
+    """Who counted the tokens; an estimate takes four characters for one."""
+    held_by: Literal["json_schema", "tool", "prompt", "script"]
+    """What was to hold the answer to the schema: a grammar, a tool's arguments, the prompt's words
+    alone. Some servers pass over what they do not know, so an answer is checked all the same."""

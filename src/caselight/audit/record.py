@@ -36,6 +36,7 @@ EVENTS = (
     "search.answered",
     "search.explained",
     "embeddings.made",
+    "draft.leaked",
     "answer.exported",
     "feedback.given",
     "feedback.reviewed",
