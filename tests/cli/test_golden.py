@@ -27,6 +27,7 @@ COMMANDS = (
     ("erase",),
     ("evaluate",),
     ("export",),
+    ("guard",),
     ("index",),
     ("index", "build"),
     ("index", "compact"),

@@ -17,6 +17,7 @@ from caselight.cli import (
     erase,
     evaluate,
     export,
+    guard,
     index,
     ingest,
     search,
@@ -50,6 +51,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)
 app.add_typer(audit.app, name="audit")
 app.command("erase")(erase.erase)
+app.command("guard")(guard.guard_command)
 app.command("doctor")(doctor.doctor)
 
 

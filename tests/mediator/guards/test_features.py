@@ -1,0 +1,44 @@
+"""Hashed features: stable, few, deaf to repetition; windows cover every word."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from caselight.mediator.guards.features import buckets, windows
+
+
+@given(st.text(st.characters(), max_size=100))
+def test_buckets_are_in_range_in_order_and_once(text: str) -> None:
+    found = buckets(text, n_buckets=1024)
+    assert found.dtype == np.uint32
+    assert np.all(np.diff(found.astype(np.int64)) > 0)
+    assert found.size == 0 or found[-1] < 1024
+
+
+def test_buckets_do_not_change_between_versions() -> None:
+    """The shipped weights stand and fall with them."""
+    assert buckets("no effusion", n_buckets=2**18)[:6].tolist() == [
+        *(22551, 25785, 28712, 31280, 46610, 60326)
+    ]
+
+
+def test_words_apart_and_together_differ() -> None:
+    a, b = (set(buckets(t, n_buckets=2**18).tolist()) for t in ("left lung", "lung left"))
+    assert a & b
+    assert a != b
+
+
+@given(st.lists(st.text("abc", min_size=1, max_size=30), max_size=200))
+def test_windows_cover_every_word_and_stay_short(words: list[str]) -> None:
+    found = windows(" ".join(words), short=4, long=16, longest=8)
+    assert (not found) == (not words)
+    assert all(len(window.split()) <= 16 for window in found)
+    cut = {word[i : i + 8] for word in words for i in range(0, len(word), 8)}
+    assert cut == {word for window in found for word in window.split()}
+
+
+def test_eight_words_stand_together_in_some_window_wherever_they_are() -> None:
+    for start in range(60):
+        words = [f"w{i}" for i in range(100)]
+        words[start : start + 4] = ["say", "the", "secret", "word"]
+        assert any("say the secret word" in w for w in windows(" ".join(words))[4:]), start
