@@ -65,7 +65,7 @@ def read_corpus(folder: Path) -> list[Row]:
 def synthetic(split: Split, payloads: Sequence[str], *, seed: int = SEED) -> list[Row]:
     """Texts made of our own templates of a split, and of attacks of the same split."""
     rng = random.Random(f"{seed} {split}")
-    own = guard_texts.templates(guard_texts.ATTACKS, split)
+    own = guard_texts.templates("attacks", split)
     short = [text for text in payloads if len(text) < 250]
     placed = guard_texts.attacks_in_requisitions(
         split, own, n=15 * len(own), rng=rng

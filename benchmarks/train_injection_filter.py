@@ -55,7 +55,7 @@ MOST_QUERIES_ASKED = 0.01
 
 
 def weight_of(row: Row) -> float:
-    """How much a text counts. Everyday requests count less than clinical text, save with triggers."""
+    """How much a text counts; everyday requests count less, save those with trigger words."""
     match row.kind:
         case "attack":
             return 1.0 if row.category == "in_requisition" else 2.0
@@ -102,7 +102,7 @@ def _least(p: NDArray[np.float64], share: float) -> float:
 
 
 def document_threshold(model: Linear, rows: Sequence[Row]) -> float:
-    """The threshold that at most one validation report in a thousand reaches; not below the query's."""
+    """The threshold that at most one validation report in a thousand reaches, at least ours."""
     reports = [row.text for row in rows if row.kind == "report"]
     table, owner = packed(reports, windows_read)
     scores = worst(linear_scores(table, np.append(model.weights, model.bias)), owner)
@@ -136,9 +136,9 @@ def probability(model: Linear, text: str) -> float:
 
 
 def attacked(
-    model: Linear, rows: Sequence[Row], *, split: str, n: int, seed: int
+    model: Linear, rows: Sequence[Row], *, n: int, seed: int
 ) -> list[tuple[Row, str, float]]:
-    """Search against a model with attacks of a split that it refuses as they are."""
+    """Search against a model with attacks (all of one split) that it refuses as they are."""
     caught = [
         row
         for row in rows
@@ -180,7 +180,7 @@ def main() -> None:
     rounds: list[dict[str, float | int]] = []
     hardened = list(train)
     for i in range(asked.rounds):
-        found = attacked(model, targets, split="train", n=N_HARDENED, seed=SEED + i)
+        found = attacked(model, targets, n=N_HARDENED, seed=SEED + i)
         rounds.append(share_through(model, found))
         say(f"round {i + 1}: {rounds[-1]}")
         hardened += [moved(row, text) for row, text, _ in found if text != row.text]
@@ -196,8 +196,8 @@ def main() -> None:
     test = [r for r in training_rows(rows, "test") if r.kind == "attack"]
     test = [r for r in test if r.category != "in_requisition"]
     say("the attacker on held-out attacks")
-    old = attacked(before, test, split="test", n=N_HELD_OUT, seed=SEED)
-    new = attacked(model, test, split="test", n=N_HELD_OUT, seed=SEED)
+    old = attacked(before, test, n=N_HELD_OUT, seed=SEED)
+    new = attacked(model, test, n=N_HELD_OUT, seed=SEED)
     carried = [
         probability(model, text) < model.threshold for _, text, p in old if p < before.threshold
     ]

@@ -1,4 +1,4 @@
-"""Who a text is about is found by kind and place; diseases, ages, sizes and dates are not people."""
+"""Who a text is about is found by kind and place; diseases, ages and dates are not people."""
 
 import itertools
 

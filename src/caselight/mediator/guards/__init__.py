@@ -118,8 +118,8 @@ def guard(text: str, settings: GuardSettings) -> Verdict:
 def guard_document(text: str, settings: GuardSettings) -> Verdict:
     """Ask the layers that matter for a text that a model may read later on.
 
-    A report, a DICOM header value or a field of a manifest can carry orders to a model as a question
-    can. "refuse" keeps the text from every language model; the study itself stays where it is.
+    A report, a DICOM header value or a field of a manifest can carry orders to a model as a
+    question can. "refuse" keeps it from every language model; the study itself stays in the home.
 
     Args:
         text: any text.

@@ -45,7 +45,7 @@ def clean(text: str) -> Cleaned:
 
     Stops: control, zero-width, format and tag characters, direction overrides, variation selectors,
     unassigned characters, floods of combining marks; fullwidth, mathematical, circled and squared
-    letters; Cyrillic letters in a word with Latin ones. What tags and selectors spelled is handed on.
+    letters; Cyrillic letters in a word with Latin ones. What tags and selectors spell is handed on.
     Does not stop: a word written wholly in another alphabet (the learned layers fold it for
     themselves, see `skeleton`), words misspelled on purpose, pictures made of letters.
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Action = Literal["pass", "ask", "refuse"]
-"""Let it through; let a person confirm it first; do not carry it out. Each is above the one before."""
+"""Let it through; let a person confirm it first; do not carry it out. Each outranks the last."""
 Span = tuple[int, int]
 """First character and the one after the last, in the text as it was given."""
 Kind = Literal[

@@ -35,13 +35,13 @@ _PATTERNS: tuple[tuple[Kind, re.Pattern[str]], ...] = tuple(
         ),
         (
             "record_number",
-            r"\b(?:mrn|mr\#|medical record|hospital|patient id|pat(?:ient)?\.? ?(?:id|no\.?|number)|chart|case file"
-            rf"|urn|pid|account)\b{_IS}{_VALUE}",
+            r"\b(?:mrn|mr\#|medical record|hospital|chart|case file|urn|pid|account"
+            rf"|pat(?:ient)?\.? ?(?:id|no\.?|number))\b{_IS}{_VALUE}",
         ),
         (
             "birth_date",
-            r"\b(?:d\.?o\.?b\.?|date of birth|birth ?date|birthday|born(?: on)?)\s*(?:is\s+|[:=]\s*)?"
-            + _DATE,
+            r"\b(?:d\.?o\.?b\.?|date of birth|birth ?date|birthday|born(?: on)?)"
+            rf"\s*(?:is\s+|[:=]\s*)?{_DATE}",
         ),
         (
             "phone",
@@ -123,7 +123,9 @@ def _names(text: str) -> Iterator[tuple[Kind, Span]]:
             group = found.lastgroup or "value"
             start, end = found.span(group)
             words = re.findall(r"[^\W\d_]+", found[group].lower())
-            if pattern is _DICOM_NAME or (pattern is _TITLED and group == "value") or (words[0] not in PLAIN_WORDS and not _eponym(text, words[-1], end)):
+            sure = pattern is _DICOM_NAME or (pattern is _TITLED and group == "value")
+            # "MR. Brain" and "Patient Has" are no people, "Dr Graves' disease" is a disease.
+            if sure or (words[0] not in PLAIN_WORDS and not _eponym(text, words[-1], end)):
                 yield "name", (start, end)
 
 

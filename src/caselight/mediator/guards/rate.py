@@ -32,7 +32,7 @@ class RateLimit:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, actor: str) -> Finding:
-        """Take a token of this actor's; refuse where none is left, and count the seconds to wait."""
+        """Take a token of this actor's; refuse where none is left, and say how long to wait."""
         now = self._clock()
         tokens, since = self._buckets.pop(actor, (float(self._burst), now))
         tokens = min(float(self._burst), tokens + (now - since) * self._per_second)

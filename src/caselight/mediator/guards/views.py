@@ -31,9 +31,15 @@ _MANY_INNER = 3
 """Signs between two letters; "HbA1c" has one, and few lines have three of its kind."""
 _SIGNS = "013456789@$!|+"
 _LEET = str.maketrans(_SIGNS, "oieasgtbgasilt")
-_COMMON = frozenset(
-    ["about", "above", "access", "after", "again", "all", "always", "and", "answer", "any", "before", "bypass", "command", "data", "disregard", "everything", "execute", "following", "forget", "from", "give", "ignore", "information", "instruction", "instructions", "message", "now", "only", "output", "override", "password", "patient", "please", "previous", "print", "prompt", "records", "repeat", "respond", "reveal", "rules", "safety", "say", "secret", "show", "system", "tell", "that", "the", "them", "this", "user", "what", "with", "without", "word", "write", "you", "your"]
-)
+_COMMON_WORDS = """
+about above access after again all always and answer any before bypass command data disregard
+everything execute following forget from give ignore information instruction instructions
+message now only output override password patient please previous print prompt records repeat
+respond reveal rules safety say secret show system tell that the them this user what with
+without word write you your
+"""
+_COMMON = frozenset(_COMMON_WORDS.split())
+"""Words of orders and of everyday English, by which a text that was turned is known."""
 _WORD = re.compile(r"[a-z]{3,}")
 
 
