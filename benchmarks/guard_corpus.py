@@ -84,6 +84,7 @@ def synthetic(split: Split, payloads: Sequence[str], *, seed: int = SEED) -> lis
         *rows(placed, "attack", "in_requisition"),
         *rows(guard_texts.clinical_with_triggers(split, each=8, rng=rng), "trigger", "own_trigger"),
         *rows(guard_texts.other_with_triggers(split, rng=rng), "trigger", "other_trigger"),
+        *rows(guard_texts.clinical_plain(split, each=6, rng=rng), "requisition", "own_plain"),
         *rows(guard_texts.requisitions(split, each=40, rng=rng), "requisition", "own_requisition"),
     ]
 

@@ -15,6 +15,7 @@ from typing import Literal
 Split = Literal["train", "val", "test"]
 Of = Literal[
     "attacks",
+    "clinical_plain",
     "clinical_with_triggers",
     "other_with_triggers",
     "paraphrases",
@@ -68,6 +69,16 @@ def other_with_triggers(split: Split, *, rng: random.Random) -> list[str]:
         for template in templates("other_with_triggers", split)
         for text in (template, _cased(template.capitalize(), rng))
     ]
+
+
+def clinical_plain(split: Split, *, each: int, rng: random.Random) -> list[str]:
+    """Clinical texts full of signs and numbers, and in other languages."""
+    found = [
+        _cased(filled(template, rng), rng)
+        for template in templates("clinical_plain", split)
+        for _ in range(each)
+    ]
+    return list(dict.fromkeys(found))
 
 
 def requisitions(split: Split, *, each: int, rng: random.Random) -> list[str]:

@@ -10,6 +10,7 @@ _SETS = {
     "other_attack": "labelled attacks with core = false (mostly harmful requests, shell commands)",
     "query": "`benign_clinical_queries`, held out",
     "own_trigger": "clinical texts with trigger words, templates not seen in training",
+    "own_plain": "clinical texts of signs, numbers or other languages, templates not seen",
     "own_requisition": "requisitions, templates not seen in training",
     "other_trigger": "everyday texts with trigger words, our templates not seen in training",
     "general_with_triggers": "benign rows of the corpus with trigger words (everyday requests)",
@@ -29,9 +30,9 @@ def section(found: Mapping[str, Any] | None, training: Mapping[str, Any] | None)
         "## Guards",
         "",
         "Made by `python benchmarks/train_injection_filter.py` and `python "
-        "benchmarks/results_guards.py`, on the test split of the development texts (near-duplicates "
-        "of it were taken out of training; our own texts are split by template). Thresholds were "
-        f"chosen on validation: injection {settings['injection_threshold']}, documents "
+        "benchmarks/results_guards.py`, on the test split of the development texts "
+        "(near-duplicates of it were taken out of training; our own texts are split by "
+        f"template). Thresholds were chosen on validation: injection {settings['injection_threshold']}, documents "
         f"{settings['document_threshold']}, off topic {settings['off_topic_threshold']}. Intervals "
         f"are 95 %, {1000} resamples of texts, seed {found['seed']}. {where['processor']}, commit "
         f"{found['commit']}.",
@@ -51,8 +52,8 @@ def section(found: Mapping[str, Any] | None, training: Mapping[str, Any] | None)
         f"| {found['all_queries_refused']['n']} | {_cell(found['all_queries_refused'])} | |",
         "",
         f"Aimed at: 99 % of the corpus' attacks refused, reached {_percent(refused['attack'])}; at "
-        f"most 0.5 % of clinical queries refused, reached {_percent(refused['query'])}; 95 % of texts "
-        "with trigger words let through, reached "
+        f"most 0.5 % of clinical queries refused, reached {_percent(refused['query'])}; 95 % of "
+        "texts with trigger words let through, reached "
         f"{100 - 100 * refused['own_trigger']['share']:.1f} % of clinical ones and "
         f"{100 - 100 * refused['general_with_triggers']['share']:.1f} % of everyday ones.",
         "",
@@ -64,8 +65,9 @@ def section(found: Mapping[str, Any] | None, training: Mapping[str, Any] | None)
         "|---|---|---|---|---|",
     ]
     lines += [
-        f"| {100 * point['queries_refused_at_most']:.2f} % | {100 * point['attacks_refused']:.1f} % "
-        f"| {100 * point['own_trigger']:.1f} % | {100 * point['general_with_triggers']:.1f} % "
+        f"| {100 * point['queries_refused_at_most']:.2f} % "
+        f"| {100 * point['attacks_refused']:.1f} % | {100 * point['own_trigger']:.1f} % "
+        f"| {100 * point['general_with_triggers']:.1f} % "
         f"| {100 * point['general']:.1f} % |"
         for point in found["curve"]
     ]
@@ -92,14 +94,13 @@ def _misses(found: Mapping[str, Any]) -> list[str]:
 def _hardening(training: Mapping[str, Any]) -> list[str]:
     held = training["held_out_search"]
     carried = held["found_before_still_through"]
-    rounds = ", ".join(
-        f"{one['through']} of {one['n']}" for one in training["hardening_rounds"]
-    )
+    rounds = ", ".join(f"{one['through']} of {one['n']}" for one in training["hardening_rounds"])
     return [
         "An attacker who sees the probability searches against the filter: synonyms, misspellings, "
         "split and joined words, look-alikes, clinical padding, wrappers, paraphrases, encodings; "
-        f"up to six greedy steps of fourteen tries. On training attacks {rounds} got through, round "
-        "by round, and were learned from. On held-out attacks, with other synonyms and templates, "
+        f"up to six greedy steps of fourteen tries. On training attacks {rounds} got through, "
+        "round by round, and were learned from. On held-out attacks, with other synonyms and "
+        "templates, "
         f"{held['before']['through']} of {held['before']['n']} got through before and "
         f"{held['after']['through']} of {held['after']['n']} after; of the texts found against the "
         f"filter before, {carried['through']} of {carried['n']} still get through after.",

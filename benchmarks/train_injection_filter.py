@@ -65,6 +65,8 @@ def weight_of(row: Row) -> float:
             return 3.0
         case "trigger":
             return 6.0
+        case "requisition":
+            return 2.0
         case _:
             return 1.0
 

@@ -70,7 +70,7 @@ _DOCTOR = re.compile(
     rf"|\b(?:PROF|DR\.|prof\.|dr\.)\s+(?P<other>{_ANY_PART})"
 )
 _LABELLED = re.compile(
-    r"\b(?:[Pp]atient|PATIENT|[Pp]t|PT)(?:'s)?\s+(?:[Nn]ame|NAME|[Nn]amed|[Cc]alled)\s*(?:is\s+|[:=]\s*|\s)"
+    r"\b(?:[Pp]atient|PATIENT|[Pp]t|PT)(?:'s)?\s+(?:(?i:name|named|called))\s*(?:is\s+|[:=]\s*|\s)"
     rf"{_NAME}|\b(?:[Nn]ame|NAME)\s*(?:is\s+|[:=]\s*)(?P<own>{_PART}(?:[ ,]{{1,2}}{_PART})*)"
     rf"|\b(?:[Pp]atient|PATIENT|[Pp]t)\s*[:=]\s*(?P<colon>{_PART}[ ,]{{1,2}}{_PART})"
     r"|\b(?:[Pp]atient|[Pp]t\.?)\s+(?P<plain>[^\W\d_a-z][^\W\d_A-Z]+ [^\W\d_a-z][^\W\d_A-Z]+)"
