@@ -32,10 +32,11 @@ def section(found: Mapping[str, Any] | None, training: Mapping[str, Any] | None)
         "Made by `python benchmarks/train_injection_filter.py` and `python "
         "benchmarks/results_guards.py`, on the test split of the development texts "
         "(near-duplicates of it were taken out of training; our own texts are split by "
-        f"template). Thresholds were chosen on validation: injection {settings['injection_threshold']}, documents "
+        "template). Thresholds were chosen on validation: injection "
+        f"{settings['injection_threshold']}, documents "
         f"{settings['document_threshold']}, off topic {settings['off_topic_threshold']}. Intervals "
-        f"are 95 %, {1000} resamples of texts, seed {found['seed']}. {where['processor']}, commit "
-        f"{found['commit']}.",
+        f"are 95 %, {found['n_resamples']} resamples of texts, seed "
+        f"{found['seed']}. {where['processor']}, commit {found['commit']}.",
         "",
         "| Texts | n | refused | asked: off topic |",
         "|---|---|---|---|",

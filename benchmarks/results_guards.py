@@ -129,6 +129,7 @@ def main() -> None:
     result = {
         "data": "prompt_injection.jsonl, benign_clinical_queries.jsonl, report texts; test split",
         "seed": SEED,
+        "n_resamples": RESAMPLES,
         "settings": settings.model_dump(),
         "refused": refused_in,
         "attacks_by_category": {k: share(v) for k, v in sorted(by_category.items())},
