@@ -19,7 +19,7 @@ from caselight.mediator.guards.linear import Linear
 from guard_corpus import SEED, Row
 
 N_BUCKETS = 2**18
-ROUNDS = 80
+ROUNDS = 100
 _MOST_WINDOWS = 12
 """Of one training text: a long one has hundreds, and they say much the same."""
 

@@ -42,9 +42,9 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "caselight" / "mediator" / "guards"
 RESULT = ROOT / "benchmarks" / "results" / "guards_training.json"
 
-L2 = 0.3
-HARDENING_ROUNDS = 2
-N_HARDENED = 250
+L2 = 0.1
+HARDENING_ROUNDS = 4
+N_HARDENED = 300
 """Training attacks that the attacker changes in a round."""
 N_HELD_OUT = 150
 MOST_QUERIES_REFUSED = 0.003
