@@ -24,7 +24,7 @@ from machine import commit, machine
 RESULT = Path(__file__).resolve().parent / "results" / "guards.json"
 RESAMPLES = 1_000
 CURVE = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05)
-MOST_REPORTS = 3_000
+MOST_REPORTS = 1_500
 TIMED_CHARACTERS = 200
 
 
@@ -75,16 +75,21 @@ def curve(
 def milliseconds(texts: Sequence[str], settings: GuardSettings) -> dict[str, float | int]:
     for text in texts[:50]:
         guard(text, settings)
+    # The processor's time, too: other work on the machine delays a clock, not this.
     took: list[float] = []
+    worked: list[float] = []
     for text in texts:
-        began = time.perf_counter()
+        began, worked_before = time.perf_counter(), time.process_time()
         guard(text, settings)
+        worked.append(1e3 * (time.process_time() - worked_before))
         took.append(1e3 * (time.perf_counter() - began))
     return {
         "n": len(took),
         "characters": TIMED_CHARACTERS,
         "median_ms": round(float(np.median(took)), 2),
         "p99_ms": round(float(np.quantile(took, 0.99)), 2),
+        "processor_median_ms": round(float(np.median(worked)), 2),
+        "processor_p99_ms": round(float(np.quantile(worked, 0.99)), 2),
     }
 
 
@@ -137,7 +142,7 @@ def main() -> None:
         "queries_by_source": {k: share(v) for k, v in sorted(by_query.items())},
         "all_queries_refused": share(refused(all_found)),
         "reports_refused": share(refused(documents)),
-        "reports_refused_as_questions": share(refused(judged(reports[:1000], guard, settings))),
+        "reports_refused_as_questions": share(refused(judged(reports[:500], guard, settings))),
         "asked_off_topic": {
             name: share(asked_by(found, "off_topic")) for name, found in verdicts.items()
         },
