@@ -353,11 +353,11 @@ class GuardSettings(_Settings):
     """Longer questions are refused unread; only so many characters of them are looked at."""
     max_document_characters: int = Field(100_000, ge=1)
     """The same of a report, a header value or a field of a manifest."""
-    injection_threshold: float = Field(0.5, ge=0.0, le=1.0)
+    injection_threshold: float = Field(0.883, ge=0.0, le=1.0)
     """A question is refused from this probability on that it gives orders to a machine."""
-    document_threshold: float = Field(0.5, ge=0.0, le=1.0)
+    document_threshold: float = Field(0.944, ge=0.0, le=1.0)
     """A document is kept from every language model from this probability on."""
-    off_topic_threshold: float = Field(0.5, ge=0.0, le=1.0)
+    off_topic_threshold: float = Field(0.734, ge=0.0, le=1.0)
     """A question is asked about from this probability on that it is no clinical text."""
     per_minute: float = Field(60.0, gt=0.0)
     """Questions of one actor that a service answers in a minute, in the long run."""
