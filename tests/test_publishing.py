@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from caselight import publishing
-from caselight.errors import IndexMismatch
+from caselight.errors import IndexMismatch, UsageError
 from caselight.home import Home
 from caselight.index.manifest import current_folder, read_snapshot
 from caselight.index.places import open_place
@@ -100,7 +100,23 @@ def _unreachable(*_: object) -> frozenset[str]:
     raise PermissionError(13, "Permission denied")
 
 
-def test_a_place_that_was_emptied_is_forgotten_and_one_withdrawn_too(tmp_path: Path) -> None:
+def test_a_place_that_is_empty_now_may_be_one_that_is_not_mounted(tmp_path: Path) -> None:
+    home = trained_copy(tmp_path)
+    for name in ("away", "here"):
+        publish(home, str(tmp_path / name))
+    (tmp_path / "away").rename(tmp_path / "not mounted")
+    code, sentence = door("erase", "--study", UID, "--home", home, "--yes").refusal
+    assert code == "cluster.bad_place"
+    assert f"--withdraw --files {tmp_path / 'away'}" in sentence
+    assert "erasure.finished" not in [event for event, _ in events(home)]
+    # The other one is up to date all the same.
+    assert rows_at(home, str(tmp_path / "here")) == rows_in(home)
+    (tmp_path / "not mounted").rename(tmp_path / "away")
+    done("erase", "--home", home)
+    assert rows_at(home, str(tmp_path / "away")) == rows_in(home)
+
+
+def test_a_place_is_forgotten_when_it_is_withdrawn_whatever_lies_there(tmp_path: Path) -> None:
     home = trained_copy(tmp_path)
     for name in ("emptied", "withdrawn", "kept"):
         publish(home, str(tmp_path / name))
@@ -108,11 +124,41 @@ def test_a_place_that_was_emptied_is_forgotten_and_one_withdrawn_too(tmp_path: P
         path.unlink()
     with Home(home) as place:
         assert place.withdraw_index(str(tmp_path / "withdrawn")) == 3
+        assert place.withdraw_index(str(tmp_path / "emptied")) == 0
     assert list((tmp_path / "withdrawn").iterdir()) == []
     assert events(home)[-1][0] == "index.withdrawn"
     done("erase", "--home", home)
     lines = (home / publishing.LIST).read_text().splitlines()
     assert lines == [f'"{tmp_path / "kept"}"']
+
+
+def test_a_place_that_was_refused_is_not_remembered(tmp_path: Path) -> None:
+    home = trained_copy(tmp_path)
+    (tmp_path / "desk").mkdir()
+    (tmp_path / "desk" / "thesis.txt").write_text("years of work")
+    refused = door("index", "publish", "--home", home, "--files", tmp_path / "desk").refusal
+    assert refused[0] == "cluster.not_ours"
+    done("erase", "--study", UID, "--home", home, "--yes")
+    assert events(home)[-1][0] == "erasure.finished"
+
+
+@pytest.mark.parametrize("line", ["/no/quotes", "[1]", '"half', "\xff"])
+def test_a_list_of_places_that_was_edited_wrongly_is_one_sentence(
+    tmp_path: Path, line: str
+) -> None:
+    home = trained_copy(tmp_path)
+    (home / publishing.LIST).write_text(f"{line}\n", "latin-1")
+    code, sentence = door("erase", "--home", home).refusal
+    assert code == "cluster.bad_place"
+    assert f"{home / publishing.LIST}" in sentence
+
+
+@pytest.mark.parametrize("rows", [0, -5, 2**63])
+def test_a_shard_spans_at_least_one_row(tmp_path: Path, rows: int) -> None:
+    home = trained_copy(tmp_path)
+    with pytest.raises(UsageError, match=f"found {rows}"):
+        publish(home, shard_rows=rows)
+    assert not (home / publishing.LIST).exists()
 
 
 def test_where_there_is_no_index_nothing_stays_published(tmp_path: Path) -> None:

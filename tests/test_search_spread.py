@@ -1,6 +1,7 @@
 """A spread index answers a query as the home does, and what is missing is in the answer."""
 
 import functools
+import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -164,15 +165,42 @@ def test_an_incomplete_answer_says_so_on_its_contact_sheet(
     assert "this answer is not complete" in (receipt.folder / "index.html").read_text("utf-8")
 
 
+def test_what_is_exported_says_what_is_missing_as_the_answer_does(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.lost = {desk.shards[0].name: 0}
+    answer = result_json(desk.ask(Query(text="amber"), monkeypatch))
+    (tmp_path / "answer.json").write_text(json.dumps(answer), "utf-8")
+    words = ("export", "--home", desk.path, "--from", tmp_path / "answer.json", "--json")
+    said = done(*words, "--out", tmp_path / "hits").json
+    assert answer["missing"] is not None
+    assert said["missing"] == answer["missing"]
+    assert said["notes"] == answer["notes"]
+
+
+def test_an_incomplete_answer_does_not_say_how_much_the_gallery_holds(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = Query(text="amber", k=99, group="image")
+    desk.lost = {}
+    assert any("the gallery holds" in note for note in desk.ask(query, monkeypatch).notes)
+    desk.lost = {desk.shards[0].name: 0}
+    notes = desk.ask(query, monkeypatch).notes
+    assert not any("the gallery holds" in note for note in notes)
+    assert any("not complete" in note for note in notes)
+
+
 def test_a_cluster_that_cannot_be_is_refused_at_the_door(tmp_path: Path) -> None:
     home = trained_copy(tmp_path)
-    said = door("search", "amber", "--home", home, "--ray", "nowhere").refusal
-    assert said[0] == "cluster.not_reachable"
-    assert "HOST:PORT" in said[1]
+    for address in ("nowhere", "local"):
+        said = door("search", "amber", "--home", home, "--ray", address).refusal
+        assert said[0] == "usage.bad_argument"
+        assert "HOST:PORT" in said[1]
     said = door("search", "amber", "--home", home, "--ray", "127.0.0.1:1").refusal
     assert said[0] == "cluster.not_reachable"
-    late = door("search", "amber", "--home", home, "--set", "search.deadline_s=0")
-    assert late.refusal[0] == "config.out_of_range"
+    for seconds in ("0", "1e300", "nan"):
+        late = door("search", "amber", "--home", home, "--set", f"search.deadline_s={seconds}")
+        assert late.refusal[0] == "config.out_of_range"
     last = done("audit", "show", "--home", home, "--last", 1, "--json").json[0]
     assert last["payload"] == {"request": "search", "code": "cluster.not_reachable"}
 

@@ -328,7 +328,7 @@ class SearchSettings(_Settings):
     ray: str | None = None
     """Ask the cluster that `index serve` runs at this address, `HOST:PORT`; none given: this
     machine alone."""
-    deadline_s: float = Field(2.0, gt=0.0)
+    deadline_s: float = Field(2.0, gt=0.0, le=86_400.0)
     """Seconds that the shards of a cluster have for a query; what did not answer by then is said to
     be missing."""
 

@@ -12,11 +12,18 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from caselight.audit.digests import keyed_digest
-from caselight.errors import Error, IndexMismatch
+from caselight.errors import ClusterError, Error, IndexMismatch, UsageError
 from caselight.index.journal import HEAD, Opens
 from caselight.index.manifest import current_folder, read_snapshot, read_version, replace_file
 from caselight.index.places import Place, open_place, reaching
-from caselight.index.shards import MANIFEST, Publication, publish, read_published, withdraw
+from caselight.index.shards import (
+    MANIFEST,
+    Publication,
+    check_place,
+    publish,
+    read_published,
+    withdraw,
+)
 from caselight.recording import Recorder
 
 LIST = "published"
@@ -25,6 +32,8 @@ FOLDER = "shards"
 """Where in the home an index is published when no other place is named."""
 SHARD_ROWS = 262_144
 """Rows of a shard unless told otherwise: some 150 MB with embeddings of 256 numbers."""
+_MAX_ROWS = 2**63
+"""More than an index can number."""
 
 
 def publish_index(
@@ -49,9 +58,17 @@ def publish_index(
     Raises:
         ClusterError: `cluster.bad_place`, or `cluster.not_ours`.
         IndexMismatch: `index.missing` or `index.digest_mismatch`.
+        UsageError: for a number of rows that cannot be.
     """
+    if shard_rows is not None and not 1 <= shard_rows < _MAX_ROWS:
+        raise UsageError(
+            f"found {shard_rows} rows of a shard, expected 1 to {_MAX_ROWS - 1}; correct it"
+        )
     with _places(home) as listed:
-        current_folder(home)  # says so before anything is remembered for nothing
+        # Said before anything is remembered for nothing.
+        current_folder(home)
+        if place.url not in listed:
+            check_place(place, seal=recorder.verifier, fresh=fresh)
         _remember(home, {*listed, place.url})
         return _publish(
             home, place, recorder=recorder, shard_rows=shard_rows, anew=anew, fresh=fresh
@@ -77,32 +94,48 @@ def withdraw_index(home: Path, place: Place, *, recorder: Recorder) -> int:
 def publish_again(home: Path, *, recorder: Recorder) -> None:
     """Bring every place up to the index as it is now, so that nothing else lies there.
 
-    A place where nothing lies any more is forgotten. Where the home has no index, what was
-    published is removed.
+    Where the home has no index, what was published is removed, and the place forgotten.
 
     Raises:
-        ClusterError: `cluster.bad_place` when a place cannot be reached.
+        ClusterError: `cluster.bad_place` when a place cannot be reached, or nothing lies there; the
+            other places are up to date all the same.
         IndexMismatch: `index.digest_mismatch`.
     """
     if not (home / LIST).exists():
         return
     with _places(home) as listed:
+        problem: ClusterError | None = None
         for url in sorted(listed):
-            place = open_place(url)
-            with reaching(place):
-                there = place.names()
             try:
-                current_folder(home)
-            except IndexMismatch as error:
-                if error.code != "index.missing":
-                    raise
-                withdraw(place, seal=recorder.verifier)
-                there = frozenset()
-            if there:
-                _publish(home, place, recorder=recorder)
-            else:
-                listed = listed - {url}
-                _remember(home, listed)
+                if not _bring_up(home, open_place(url), recorder=recorder):
+                    listed = listed - {url}
+                    _remember(home, listed)
+            except ClusterError as error:
+                problem = error
+        if problem is not None:
+            raise problem
+
+
+def _bring_up(home: Path, place: Place, *, recorder: Recorder) -> bool:
+    """Publish again in a place where the home has published; False where nothing is left then."""
+    with reaching(place):
+        if not place.names():
+            # A folder that is not mounted looks the same.
+            raise ClusterError(
+                f"nothing lies at {place.url}, where this home has published its index; mount it "
+                "again, or, if it is gone for good, run `caselight index publish --withdraw "
+                f"--files {place.url}`",
+                code="cluster.bad_place",
+            )
+    try:
+        current_folder(home)
+    except IndexMismatch as error:
+        if error.code != "index.missing":
+            raise
+        withdraw(place, seal=recorder.verifier)
+        return False
+    _publish(home, place, recorder=recorder)
+    return True
 
 
 def index_mark(home: Path, *, seal: Opens) -> str:
@@ -182,8 +215,17 @@ def _places(home: Path) -> Iterator[frozenset[str]]:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         path = home / LIST
-        lines = path.read_text("utf-8").splitlines() if path.is_file() else []
-        yield frozenset(json.loads(line) for line in lines)
+        lines = path.read_bytes().splitlines() if path.is_file() else []
+        try:
+            listed = [json.loads(line) for line in lines]
+        except ValueError:
+            listed = [None]
+        if not all(isinstance(url, str) for url in listed):
+            raise ClusterError(
+                f"{path} is no list of places, one in double quotes on each line; mend it",
+                code="cluster.bad_place",
+            )
+        yield frozenset(listed)
     finally:
         os.close(descriptor)
 

@@ -126,11 +126,11 @@ def _answer(
         return found, n_compared, studies, hits
 
     found, n_compared, studies, hits = _found(find, allowed, shards)
-    if len(found) < query.k:
-        notes.append(_fewer(query, len(found)))
     missing = None if shards is None else shards.missing
     if missing is not None:
         notes.append(_incomplete(missing, config.search.deadline_s))
+    elif len(found) < query.k:
+        notes.append(_fewer(query, len(found)))
     liked = engine.store.find(named.values())
     latency_ms = round(1000 * (clock() - start), 3)
     index = gallery.index.manifest.digest

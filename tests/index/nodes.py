@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from caselight.index.cluster import RayMachines, connect
+from caselight.index.cluster import RayMachines
 from caselight.index.director import Director
 from caselight.index.journal import Opens
 from caselight.index.shards import Published
+from caselight.rays import connect
 
 _NODE = {
     "num_cpus": 1,

@@ -226,6 +226,30 @@ def test_a_new_version_is_taken_over_without_a_gap(nodes: Nodes, folder: Path) -
         served.close()
 
 
+def test_a_machine_that_opens_files_answers_meanwhile(nodes: Nodes, folder: Path) -> None:
+    class Slowly:
+        """Takes a second to look at a manifest."""
+
+        def open(self, note: str) -> str:
+            time.sleep(1.0)
+            return seal.open(note)
+
+    seal = SEAL.verifier
+    items, said = published(folder)
+    served = Served(nodes, said.published, folder.parent / "shards", seal=Slowly(), replicas=1)
+    try:
+        served.wait(whole(1))
+        for shard, (node,) in served.placed().items():
+            for _ in range(12):
+                served.machines.start(shard, node)
+        query = Codes(packed=np.full((1, 8), 7, dtype=np.uint8), n_bits=64)
+        index = Cluster(nodes.address).index(manifest_of(said), deadline_s=2.0)
+        assert np.array_equal(index.search(query, k=K).rows, items.search(query, k=K).rows)
+        assert index.missing is None
+    finally:
+        served.close()
+
+
 def test_what_cannot_be_asked_is_refused_by_name(nodes: Nodes, folder: Path) -> None:
     _, said = published(folder)
     with pytest.raises(ClusterError) as caught:

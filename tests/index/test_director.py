@@ -42,46 +42,55 @@ def test_a_new_machine_moves_a_small_part() -> None:
 
 
 class Machines:
-    """Machines that do at once, late or never what they are told."""
+    """Machines that do at once, late or never what they are told.
+
+    One process a machine has all its shards: who ends a shard there ends the only one.
+    """
 
     def __init__(self, nodes: Sequence[str]) -> None:
         self.alive = list(nodes)
-        self.states: dict[int, State] = {}
-        self.running: dict[int, Replica] = {}
+        self.open: set[tuple[str, str]] = set()
+        """Shards and the machines that have them."""
+        self.started: list[tuple[str, str]] = []
         self.view: View | None = None
         self.slow: set[str] = set()
         self.errors: dict[str, Error] = {}
-        self._n = 0
+        """Of a shard anywhere, or of all on a machine."""
 
     def nodes(self) -> Sequence[str]:
         return self.alive
 
     def start(self, shard: str, node: str) -> Replica:
-        self._n += 1
-        replica = Replica(shard=shard, node=node, handle=self._n)
-        self.running[self._n] = replica
-        return replica
+        self.started.append((shard, node))
+        self.open.add((shard, node))
+        return Replica(shard=shard, node=node, handle=node)
 
     def state(self, replica: Replica) -> State:
-        if replica.handle not in self.running:
+        if replica.node not in self.alive:
             return "lost"
-        if replica.shard in self.errors:
-            return self.errors[replica.shard]
+        for name in (replica.shard, replica.node):
+            if name in self.errors:
+                return self.errors[name]
         return "starting" if replica.node in self.slow else "ready"
 
     def end(self, replica: Replica) -> None:
-        self.running.pop(replica.handle, None)
+        self.open.discard((replica.shard, replica.node))
 
     def show(self, view: View) -> None:
         self.view = view
 
     def kill(self, node: str) -> None:
         self.alive.remove(node)
-        self.running = {at: one for at, one in self.running.items() if one.node != node}
+        self.open = {at for at in self.open if at[1] != node}
 
     def shown(self) -> dict[str, set[str]]:
         assert self.view is not None
         return {shard: {one.node for one in own} for shard, own in self.view.replicas.items()}
+
+    def told_of(self) -> set[tuple[str, str]]:
+        """Shards and machines that those who ask are told of."""
+        view = {} if self.view is None else self.view.replicas
+        return {(one.shard, one.node) for own in view.values() for one in own}
 
 
 class Clock:
@@ -158,10 +167,28 @@ def test_a_shard_moves_only_when_it_is_there_and_the_old_one_stays_for_a_while(
     after = fleet.shown()
     assert "3" in {node for own in after.values() for node in own}
     assert all(len(own) == 1 for own in after.values())
-    assert len(fleet.running) > 4
+    assert len(fleet.open) > 4
     clock.now += GRACE_S
     director.step()
-    assert len(fleet.running) == 4
+    assert len(fleet.open) == 4
+
+
+def test_a_shard_that_comes_back_before_it_was_let_go_of_is_kept(clock: Clock) -> None:
+    fleet = Machines(["1", "2"])
+    director = directed(fleet, clock)
+    director.step()
+    director.step()
+    before = fleet.shown()
+    fleet.alive.append("3")
+    for _ in range(3):
+        director.step()
+    assert fleet.shown() != before
+    fleet.kill("3")
+    for _ in range(3):
+        director.step()
+        clock.now += GRACE_S
+    assert fleet.shown() == before
+    assert fleet.told_of() == fleet.open
 
 
 def test_a_new_version_is_told_when_all_of_it_is_there(clock: Clock) -> None:
@@ -169,7 +196,7 @@ def test_a_new_version_is_told_when_all_of_it_is_there(clock: Clock) -> None:
     director = directed(fleet, clock)
     director.step()
     director.step()
-    kept = {one.handle for one in fleet.running.values() if one.shard in "bcd"}
+    kept = {at for at in fleet.open if at[0] in "bcd"}
     fleet.slow = {"1", "2"}
     director.serve(version("b", "c", "d", "e"))
     director.step()
@@ -178,10 +205,10 @@ def test_a_new_version_is_told_when_all_of_it_is_there(clock: Clock) -> None:
     director.step()
     director.step()
     assert set(fleet.shown()) == {"b", "c", "d", "e"}
-    assert kept <= set(fleet.running)
+    assert kept <= fleet.open
     clock.now += GRACE_S
     director.step()
-    assert "a" not in {one.shard for one in fleet.running.values()}
+    assert "a" not in {shard for shard, _ in fleet.open}
 
 
 def test_what_cannot_be_opened_is_said_and_tried_again_later(clock: Clock) -> None:
@@ -191,15 +218,31 @@ def test_what_cannot_be_opened_is_said_and_tried_again_later(clock: Clock) -> No
     director.step()
     director.step()
     assert director.errors["b"].code == "cluster.damaged"
-    started = fleet._n
+    started = len(fleet.started)
     director.step()
-    assert fleet._n == started
+    assert len(fleet.started) == started
     fleet.errors = {}
     clock.now += AGAIN_S
     director.step()
     director.step()
     assert director.errors == {}
     assert set(fleet.shown()) == {"a", "b", "c", "d"}
+
+
+def test_one_replica_that_does_not_open_is_said_though_another_answers(clock: Clock) -> None:
+    fleet = Machines(["1", "2"])
+    fleet.errors = {"2": ClusterError("the place is not there", code="cluster.bad_place")}
+    director = directed(fleet, clock, replicas=2)
+    for _ in range(5):
+        director.step()
+    assert all(own == {"1"} for own in fleet.shown().values())
+    assert set(director.errors) == {"a", "b", "c", "d"}
+    fleet.errors = {}
+    clock.now += AGAIN_S
+    for _ in range(3):
+        director.step()
+    assert all(own == {"1", "2"} for own in fleet.shown().values())
+    assert director.errors == {}
 
 
 @settings(max_examples=60)
@@ -215,17 +258,14 @@ def test_whatever_happens_all_comes_to_its_place(happened: list[tuple[str, int]]
         elif what == "wait":
             clock.now += at
         director.step()
-        if fleet.view is not None:
-            # Nobody is told of who is gone.
-            assert {one.node for own in fleet.view.replicas.values() for one in own} <= {
-                *fleet.alive
-            }
+        # Nobody is told of who is gone, or does not have the shard any more.
+        assert fleet.told_of() <= fleet.open
     fleet.alive = fleet.alive or ["last"]
     for _ in range(3):
         director.step()
         clock.now += GRACE_S
     wanted = place_shards("abcd", fleet.alive, replicas=2)
     assert fleet.shown() == {shard: set(own) for shard, own in wanted.items()}
-    assert len(fleet.running) == sum(map(len, wanted.values()))
+    assert fleet.told_of() == fleet.open
     director.close()
-    assert fleet.running == {}
+    assert fleet.open == set()

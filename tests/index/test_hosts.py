@@ -67,6 +67,12 @@ def test_our_errors_arrive_as_they_were(host: tuple[Host, list[str], Path]) -> N
     )
 
 
+def test_a_machine_without_the_file_system_of_the_place_says_so() -> None:
+    refused = sent(Host("nosuchthing://bucket", sent(SEAL.verifier)).open("shard-0"))
+    assert isinstance(refused, Refused)
+    assert refused.error().code in ("cluster.bad_place", "usage.missing_extra")
+
+
 def test_what_a_host_is_not_asked_it_does_not_do(host: tuple[Host, list[str], Path]) -> None:
     machine, (first, *_), _ = host
     machine.open(first)

@@ -170,6 +170,25 @@ def test_what_is_wrong_is_refused_and_changes_nothing(uri: str) -> None:
     assert index.search(codes(rng, 0), k=1).rows.shape == (0, 1)
 
 
+@pytest.mark.parametrize("what", ["remove", "add"])
+def test_what_another_process_changed_meanwhile_is_refused_and_not_answered(
+    uri: str, what: str
+) -> None:
+    rng = np.random.default_rng(3)
+    index, other = (MilvusIndex(16, uri=uri, model="one") for _ in range(2))
+    index.add(np.arange(30, dtype=np.int64), codes(rng, 30))
+    assert len(index) == 30
+    if what == "add":
+        other.add(np.array([99], dtype=np.int64), codes(rng, 1))
+    else:
+        other.remove(np.array([7], dtype=np.int64))
+    for k in (1, 30, 40):
+        with pytest.raises(IndexMismatch, match="open it again") as caught:
+            index.search(codes(rng, 2), k=k)
+        assert caught.value.code == "index.stale"
+    assert other.search(codes(rng, 2), k=40).rows.shape == (2, len(other))
+
+
 def test_more_than_milvus_answers_is_refused(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(milvus, "LIMIT", 5)
     rng = np.random.default_rng(2)

@@ -108,11 +108,14 @@ class Replicas:
         self.asked: list[tuple[str, int]] = []
         self.found: dict[str, int] = {}
         """Replicas that are there when somebody looks again."""
+        self.seconds: list[float | None] = []
+        """What each look might take."""
 
     def replicas(self, shard: str) -> list[tuple[str, int]]:
         return [(shard, i) for i in range(len(self._states[shard]))]
 
-    def sought(self, shard: str) -> list[tuple[str, int]]:
+    def sought(self, shard: str, seconds: float | None) -> list[tuple[str, int]]:
+        self.seconds.append(seconds)
         return [*self.replicas(shard), *((shard, 100 + i) for i in range(self.found.get(shard, 0)))]
 
     def begin(self, replica: tuple[str, int], method: str, args: tuple[Any, ...]) -> Future[Any]:
@@ -196,6 +199,32 @@ def test_a_replica_that_has_come_since_is_found(four: tuple[Snapshot, list[Shard
     index = whole(shards, calls, deadline_s=4.0)
     assert np.array_equal(index.search(query(), k=40).rows, items.search(query(), k=40).rows)
     assert index.missing is None
+
+
+def test_a_replica_that_came_for_one_that_is_silent_is_found(
+    four: tuple[Snapshot, list[Shard]],
+) -> None:
+    items, shards = four
+    calls = Replicas(shards, [["silent"], ["late"], ["well"], ["well"]])
+    calls.found = {shards[0].name: 1}
+    index = whole(shards, calls, deadline_s=4.0)
+    assert np.array_equal(index.search(query(), k=40).rows, items.search(query(), k=40).rows)
+    assert index.missing is None
+    # Nobody looks for others before the time of those who are known.
+    assert [round(seconds or 0.0, 1) for seconds in calls.seconds] == [1.5]
+
+
+def test_looking_for_replicas_takes_no_longer_than_is_left(
+    four: tuple[Snapshot, list[Shard]],
+) -> None:
+    _, shards = four
+    calls = Replicas(shards, [["lost"], [], ["silent"], ["well"]])
+    index = whole(shards, calls, deadline_s=0.2)
+    index.search(query(), k=3)
+    assert index.missing is not None
+    assert calls.seconds
+    assert all(0.0 <= (seconds or 0.0) <= 0.1 for seconds in calls.seconds)
+    assert None not in calls.seconds
 
 
 def test_what_is_wanted_of_a_lost_shard_is_refused(four: tuple[Snapshot, list[Shard]]) -> None:

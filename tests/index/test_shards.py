@@ -112,7 +112,7 @@ def test_flipped_bytes_are_found_when_a_shard_is_opened(tmp_path: Path) -> None:
     for name in files_of(info):
         path = tmp_path / "published" / name
         whole = path.read_bytes()
-        for at in range(0, len(whole), 7):
+        for at in range(0, len(whole), 53):
             path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
             with pytest.raises(ClusterError) as caught:
                 open_shard(place, found, info.file)
@@ -252,15 +252,49 @@ def test_a_shard_takes_its_tables_along(
     assert caught.value.code == "cluster.damaged"
 
 
-def test_what_was_fetched_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_fetched_leaves_no_file(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     spool = tmp_path / "spool"
     spool.mkdir()
     monkeypatch.setattr(places_module.tempfile, "tempdir", str(spool))
-    place = open_place(f"memory://{tmp_path}/published")
     said = published(place, snapshot(filled(tmp_path / "index"))).published
     shard = open_shard(place, said, said.shards[0].file)
     assert list(spool.iterdir()) == []
     assert shard.items.vectors(np.array([0, 1])).shape == (2, 4)
+
+
+def test_what_is_done_to_a_file_behind_the_back_of_an_open_shard_changes_no_answer(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "published"
+    said = published(open_place(str(folder)), snapshot(filled(tmp_path / "index"))).published
+    shard = open_shard(open_place(str(folder)), said, said.shards[0].file)
+    codes = shard.items.take(np.array([0]))
+    before = shard.items.search(codes, k=5)
+    path = folder / said.shards[0].file
+    path.write_bytes(bytes(255 - byte for byte in path.read_bytes()))  # the same file, in place
+    after = shard.items.search(codes, k=5)
+    assert np.array_equal(before.rows, after.rows)
+    assert np.array_equal(before.distance, after.distance)
+    for name in folder.iterdir():
+        name.write_bytes(b"")
+    assert np.array_equal(shard.items.search(codes, k=5).distance, before.distance)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs the /proc of Linux")
+def test_who_is_killed_while_files_are_fetched_leaves_nothing_of_them(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    monkeypatch.setattr(places_module.tempfile, "tempdir", str(spool))
+    said = published(place, snapshot(filled(tmp_path / "index"))).published
+    with place.fetched(files_of(said.shards[0])) as folder:
+        assert all((folder / name).stat().st_size > 100 for name in files_of(said.shards[0]))
+        left = [path for path in spool.rglob("*") if not path.is_dir()]
+        assert len(left) == 2
+        assert all(path.is_symlink() for path in left)
 
 
 def test_places_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -281,6 +315,59 @@ def test_places_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(ClusterError, match="Permission denied") as caught:
         published(place, items)
     assert caught.value.code == "cluster.bad_place"
+
+
+@pytest.mark.parametrize("name", ["here", "file://here", "local://here", "here/", "./here"])
+def test_a_folder_is_the_same_from_wherever_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert open_place(name).url == str(tmp_path / "here")
+
+
+@pytest.mark.parametrize("name", ["", " ", "file://"])
+def test_no_place_is_not_taken_for_this_folder(name: str) -> None:
+    with pytest.raises(ClusterError, match="name a folder") as caught:
+        open_place(name)
+    assert caught.value.code == "cluster.bad_place"
+
+
+def test_a_password_in_a_url_is_refused_and_not_shown() -> None:
+    with pytest.raises(ClusterError, match="password") as caught:
+        open_place("memory://me:geheim@host/index")
+    assert caught.value.code == "cluster.bad_place"
+    assert "geheim" not in str(caught.value)
+
+
+class Unfriendly(Exception):
+    """What a file system of its own raises; it may say anything."""
+
+
+@pytest.mark.parametrize("method", ["ls", "pipe_file", "put_file", "mv", "makedirs"])
+def test_whatever_a_file_system_raises_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise Unfriendly("key=SECRET")
+
+    items = snapshot(filled(tmp_path / "index"))
+    place = open_place(f"memory://{tmp_path}/unfriendly")
+    monkeypatch.setattr(fsspec.get_filesystem_class("memory"), method, refuse)
+    with pytest.raises(ClusterError, match="Unfriendly") as caught:
+        published(place, items)
+    assert caught.value.code == "cluster.bad_place"
+    assert "SECRET" not in str(caught.value)
+
+
+def test_a_file_system_that_does_not_open_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise Unfriendly("key=SECRET")
+
+    monkeypatch.setattr(fsspec.core, "url_to_fs", refuse)
+    with pytest.raises(ClusterError, match="Unfriendly") as caught:
+        open_place("memory://somewhere")
+    assert caught.value.code == "cluster.bad_place"
+    assert "SECRET" not in str(caught.value)
 
 
 def test_without_fsspec_a_url_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

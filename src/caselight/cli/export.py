@@ -116,6 +116,7 @@ def export(
             "model": result["model"],
             "index": result["index"],
             "notes": result["notes"],
+            "missing": result.get("missing"),
             "version": VERSION,
         }
         print_json(said)

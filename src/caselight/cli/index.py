@@ -321,10 +321,15 @@ def serve(
 
 @contextlib.contextmanager
 def _until_told() -> Iterator[threading.Event]:
-    """An event that Ctrl-C sets, and the end of the service that runs this."""
+    """An event that Ctrl-C sets, and the end of the service that runs this; twice ends at once."""
     ended = threading.Event()
-    kinds = (signal.SIGINT, signal.SIGTERM)
-    before = {kind: signal.signal(kind, lambda *_: ended.set()) for kind in kinds}
+
+    def tell(*_: object) -> None:
+        if ended.is_set():
+            raise KeyboardInterrupt
+        ended.set()
+
+    before = {kind: signal.signal(kind, tell) for kind in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield ended
     finally:

@@ -162,5 +162,5 @@ def _encoding(engine: "Engine", ray: str | None) -> "Iterator[Engine]":
     from caselight.encoding import encode_on_ray
     from caselight.rays import connected
 
-    with connected(ray):
+    with connected(ray, data=True):
         yield engine.encoding_by(encode_on_ray)

@@ -81,7 +81,7 @@ class Machines(OpenedHome):
         Raises:
             ClusterError: when the cluster or the place cannot be used.
             IndexMismatch: when there is no index, or it was changed.
-            UsageError: `usage.missing_extra` without Ray.
+            UsageError: `usage.missing_extra` without Ray, or for an argument that cannot be.
         """
         from caselight.serving import serve
 

@@ -1,19 +1,13 @@
-"""All that speaks to Ray: connecting, an actor a machine with its shards, and who asks them.
+"""An index on Ray: an actor a machine with its shards, and who asks them.
 
-Everything is owned by the process that serves: actors end with it, however it ends. Ray is imported
-where it is used; the extra `scale` installs it.
+Everything is owned by the process that serves: actors end with it, however it ends.
 """
 
-import contextlib
 import itertools
-import os
-import signal
 import socket
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from pathlib import Path
 from typing import Any
 
 from caselight.errors import ClusterError, UsageError
@@ -22,112 +16,24 @@ from caselight.index.hosts import Board, Gone, Host, Refused, packed_args
 from caselight.index.journal import Opens
 from caselight.index.manifest import IndexManifest
 from caselight.index.sharded import Sharded, ShardLost
+from caselight.rays import LOCAL, connect
 
-LOCAL = "local"
-"""The address of a Ray that is started here, for this machine alone."""
 _NAMESPACE = "caselight-index"
 _BOARD = "board"
 _AT_ONCE = 8
 """Questions that a machine answers side by side."""
-_REACH_S = 3.0
+_BESIDE = {"files": 2, "life": 1}
+"""Threads of a machine that open shards, and one that says that it lives: questions do not wait for
+files, nor that answer for either."""
 _LOOK_S = 1.0
+_SEEN_S = 0.1
+"""Seconds until the board is looked at again when many shards are sought at once."""
 _KNOCK_S = 1.0
 """Seconds that an actor may be silent until its machine is looked at."""
 _HUNG_S = 30.0
 """Seconds after which a silent actor is given up, though its machine lives."""
 _SHUN_S = 20.0
 """Seconds that a machine is left out after its actor was lost."""
-_STORE_BYTES = 100_000_000
-"""Of a Ray that is started here: answers are small."""
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
-
-# Connecting ------------------------------------------------------------------------------------
-
-
-def connect(address: str) -> tuple[Any, str]:
-    """Connect this process to a Ray cluster; it stays so until it ends, or `ray.shutdown()`.
-
-    Args:
-        address: `HOST:PORT` of a cluster of which this machine is a node, or `LOCAL`.
-
-    Returns:
-        The module, and the cluster's address.
-
-    Raises:
-        ClusterError: `cluster.not_reachable`.
-        UsageError: `usage.missing_extra` without Ray.
-    """
-    host, colon, port = address.rpartition(":")
-    host = host.strip("[]")
-    if address != LOCAL and not (host and colon and port.isdigit()):
-        raise _unreachable(address, "it is no HOST:PORT")
-    ray = _load_ray(loopback=address == LOCAL or host in _LOOPBACK)
-    if ray.is_initialized():
-        own = str(ray.get_runtime_context().gcs_address)
-        if address not in (LOCAL, own):
-            raise _unreachable(address, f"this process is connected to {own}")
-        return ray, own
-    quiet = {"log_to_driver": False, "configure_logging": False, "namespace": _NAMESPACE}
-    if address == LOCAL:
-        with _own_signals():
-            ray.init(
-                LOCAL,
-                _node_ip_address=_LOOPBACK[0],
-                include_dashboard=False,
-                object_store_memory=_STORE_BYTES,
-                **quiet,
-            )
-        return ray, str(ray.get_runtime_context().gcs_address)
-    try:
-        # Ray itself would try for minutes.
-        socket.create_connection((host, int(port)), timeout=_REACH_S).close()
-        with _own_signals():
-            ray.init(address, **quiet)
-    except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
-        raise _unreachable(address, str(error).partition("\n")[0]) from None
-    return ray, address
-
-
-@contextlib.contextmanager
-def _own_signals() -> Iterator[None]:
-    """Keep what this process does when it is told to end; Ray would put an exit in its place."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        yield
-    finally:
-        if before is not None:
-            signal.signal(signal.SIGTERM, before)
-
-
-def _load_ray(*, loopback: bool) -> Any:
-    # Ray reads these when it is imported: nothing is reported to anyone, and what is at home on
-    # this machine is not looked for under the name that other machines would call it by.
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    if loopback:
-        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
-        if (Path.home() / ".ray" / "auth_token").is_file():
-            os.environ.setdefault("RAY_AUTH_MODE", "token")
-    try:
-        import ray
-    except ImportError:
-        raise UsageError(
-            "an index on several machines needs the package ray, which is not there; install it "
-            'with pip install "caselight[scale]"',
-            code="usage.missing_extra",
-        ) from None
-    return ray
-
-
-def _unreachable(address: str, why: str) -> ClusterError:
-    return ClusterError(
-        f"no Ray cluster answers at {address} ({why}); start one with `ray start`, or name the "
-        "address that `caselight index serve` prints, on a machine that is a node of it",
-        code="cluster.not_reachable",
-    )
 
 
 # Serving ---------------------------------------------------------------------------------------
@@ -185,10 +91,16 @@ class RayMachines:
         """See `Machines`."""
         if node not in self._hosts:
             self._hosts[node] = self._actor(
-                Host, node, self._url, self._seal, max_concurrency=_AT_ONCE
+                Host,
+                node,
+                self._url,
+                self._seal,
+                max_concurrency=_AT_ONCE,
+                concurrency_groups=dict(_BESIDE),
             )
         host = self._hosts[node]
-        self._opening[shard, node] = host.open.remote(shard)
+        opening = host.open.options(concurrency_group="files").remote(shard)
+        self._opening[shard, node] = opening
         return Replica(shard=shard, node=node, handle=host)
 
     def state(self, replica: Replica) -> State:
@@ -204,7 +116,8 @@ class RayMachines:
         else:
             since, ref = self._pings.pop(node, (0.0, None))
             if ref is None:
-                since, ref = time.monotonic(), self._hosts[node].ping.remote()
+                ping = self._hosts[node].ping.options(concurrency_group="life")
+                since, ref = time.monotonic(), ping.remote()
             said = self._now(ref)
             if said == "starting":
                 self._pings[node] = since, ref
@@ -250,11 +163,8 @@ class RayMachines:
 
     def _actor(self, kind: type, node: str, *args: Any, **options: Any) -> Any:
         here = self._ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(node, soft=False)
-        return (
-            self._ray.remote(kind)
-            .options(num_cpus=0, scheduling_strategy=here, **options)
-            .remote(*args)
-        )
+        options = {**options, "num_cpus": 0, "scheduling_strategy": here}
+        return self._ray.remote(**options)(kind).remote(*args)
 
     def _now(self, ref: Any) -> State:
         done, _ = self._ray.wait([ref], timeout=0)
@@ -262,9 +172,20 @@ class RayMachines:
             return "starting"
         try:
             said = self._ray.get(ref)
+        except self._ray.exceptions.RayTaskError as error:
+            return _met(error)
         except self._ray.exceptions.RayError:
             return "lost"
         return said.error() if isinstance(said, Refused) else "ready"
+
+
+def _met(error: Any) -> ClusterError:
+    """What a machine raised that is none of our errors: its text may be anything."""
+    return ClusterError(
+        f"a machine of the cluster met {type(error.cause).__name__}; see that it has memory and "
+        "the same Caselight, and begin `caselight index serve` again",
+        code="cluster.failed",
+    )
 
 
 # Asking ----------------------------------------------------------------------------------------
@@ -278,10 +199,16 @@ class Cluster:
 
         Raises:
             ClusterError: `cluster.not_reachable`.
-            UsageError: `usage.missing_extra` without Ray.
+            UsageError: `usage.missing_extra` without Ray, `usage.bad_argument` for no address.
         """
+        if address == LOCAL:
+            raise UsageError(
+                f"found the address {LOCAL}, which starts an empty cluster, expected HOST:PORT as "
+                "`caselight index serve` prints it; correct it"
+            )
         self._ray, self.address = connect(address)
         self._view: View | None = None
+        self._looked = 0.0
         self._turn = itertools.count()
 
     def index(self, manifest: IndexManifest, *, deadline_s: float | None) -> Sharded:
@@ -292,8 +219,12 @@ class Cluster:
             deadline_s: seconds that its shards have.
 
         Raises:
-            ClusterError: `cluster.not_served`, or `cluster.other_index`.
+            ClusterError: `cluster.not_served`, `cluster.other_index`, or `cluster.not_reachable`.
         """
+        if not self._ray.is_initialized():
+            # Somebody ended the connection. Ray would start a cluster of its own, open to all.
+            self._ray, self.address = connect(self.address)
+            self._view = None
         view = self._view
         if view is None or view.published.digest != manifest.digest:
             view = self._look()
@@ -312,28 +243,39 @@ class Cluster:
             )
         return Sharded(
             {info.file: info.n for info in view.published.shards},
-            _Calls(self._ray, view, next(self._turn), look=self._look),
+            _Calls(self._ray, view, next(self._turn), seek=self._seek),
             n_bits=view.published.n_bits,
             dim=view.published.dim,
             deadline_s=deadline_s,
         )
 
-    def _look(self) -> View | None:
+    def _look(self, seconds: float = _LOOK_S) -> View | None:
         """Look at the board; where there is none, nothing is served, and what was known stays."""
         try:
             board = self._ray.get_actor(_BOARD, namespace=_NAMESPACE)
-            found: View | None = self._ray.get(board.view.remote(), timeout=_LOOK_S)
+            found: View | None = self._ray.get(board.view.remote(), timeout=seconds)
         except (ValueError, self._ray.exceptions.RayError):
             return None
+        finally:
+            self._looked = time.monotonic()
         self._view = found or self._view
         return found
+
+    def _seek(self, seconds: float | None) -> View | None:
+        """Look at the board, where that was not done just now and there is time for it."""
+        left = _LOOK_S if seconds is None else min(seconds, _LOOK_S)
+        if left == 0 or time.monotonic() - self._looked < _SEEN_S:
+            return self._view
+        return self._look(left)
 
 
 class _Calls:
     """How the shards of one view are asked, for one query; a `sharded.Calls`."""
 
-    def __init__(self, ray: Any, view: View, turn: int, *, look: Callable[[], View | None]) -> None:
-        self._ray, self._view, self._turn, self._look = ray, view, turn, look
+    def __init__(
+        self, ray: Any, view: View, turn: int, *, seek: Callable[[float | None], View | None]
+    ) -> None:
+        self._ray, self._view, self._turn, self._seek = ray, view, turn, seek
 
     def replicas(self, shard: str) -> Sequence[Replica]:
         """See `sharded.Calls`: for each query another one first, so that all have their share."""
@@ -341,9 +283,9 @@ class _Calls:
         first = self._turn % len(own) if own else 0
         return (*own[first:], *own[:first])
 
-    def sought(self, shard: str) -> Sequence[Replica]:
+    def sought(self, shard: str, seconds: float | None) -> Sequence[Replica]:
         """See `sharded.Calls`."""
-        now = self._look()
+        now = self._seek(seconds)
         return () if now is None else now.replicas.get(shard, ())
 
     def begin(self, replica: Replica, method: str, args: tuple[Any, ...]) -> Future[Any]:
@@ -356,8 +298,9 @@ class _Calls:
                 error = said.result().error()
             if error is None and isinstance(said.result(), Gone):
                 error = ShardLost(replica.shard)
-            lost = isinstance(error, self._ray.exceptions.RayError)
-            if lost and not isinstance(error, self._ray.exceptions.RayTaskError):
+            if isinstance(error, self._ray.exceptions.RayTaskError):
+                error = _met(error)
+            elif isinstance(error, self._ray.exceptions.RayError):
                 error = ShardLost(replica.shard)
             if error is None:
                 answer.set_result(said.result())

@@ -84,7 +84,7 @@ class Director:
         """
         self.view: View | None = None
         self.errors: dict[str, Error] = {}
-        """Why shards of the version to serve could not be opened, where the last try failed."""
+        """Why shards of the version to serve could not be opened, until all their replicas are."""
         self._machines = machines
         self._replicas = replicas
         self._clock = clock
@@ -139,12 +139,14 @@ class Director:
                 self.errors[replica.shard] = state
                 self._again[replica.shard] = self._clock() + AGAIN_S
             self._machines.end(replica)
-        for replica in ready:
-            self.errors.pop(replica.shard, None)
         self._running, self._ready = running, ready
 
     def _begin(self, wanted: Mapping[str, Sequence[str]]) -> None:
-        """Start what should run and does not."""
+        """Start what should run and does not; what was to end is kept, for it is still open."""
+        belong = {(shard, node) for shard, nodes in wanted.items() for node in nodes}
+        back = [one for _, one in self._leaving if (one.shard, one.node) in belong]
+        self._leaving = [(late, one) for late, one in self._leaving if one not in back]
+        self._running += back
         there = {(one.shard, one.node) for one in self._running}
         now = self._clock()
         for shard, nodes in wanted.items():
@@ -162,6 +164,9 @@ class Director:
         by_shard: dict[str, list[Replica]] = {}
         for replica in self._ready:
             by_shard.setdefault(replica.shard, []).append(replica)
+        for shard, own in by_shard.items():
+            if {one.node for one in own}.issuperset(wanted.get(shard, ())):
+                self.errors.pop(shard, None)
         changed = self.view is None or self.view.published != target
         if changed and not all(info.file in by_shard for info in target.shards):
             # The version before goes on, with whoever has it.

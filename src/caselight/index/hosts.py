@@ -19,14 +19,16 @@ class Host:
     """The shards of one machine: an actor."""
 
     def __init__(self, url: str, seal: Opens) -> None:
-        self._place, self._seal = open_place(url), seal
+        self._url, self._seal = url, seal
         self._shards: dict[str, Shard] = {}
 
     def open(self, name: str) -> Any:
         """Open a shard from its files; None, or why that is refused."""
         try:
-            published = read_published(self._place, seal=self._seal)
-            self._shards[name] = open_shard(self._place, published, name)
+            # Not before: here it can be said that this machine lacks the file system.
+            place = open_place(self._url)
+            published = read_published(place, seal=self._seal)
+            self._shards[name] = open_shard(place, published, name)
         except Error as error:
             return Refused(error)
         return None

@@ -128,7 +128,8 @@ class MilvusIndex:
             allowed: bool[len(self)], in order of row; None is all.
 
         Raises:
-            IndexMismatch: `index.bits_mismatch` for another width.
+            IndexMismatch: `index.bits_mismatch` for another width, `index.stale` when another
+                process has changed the collection.
             ValueError: for k below 1, or allowed of another length.
             QueryRefused: `query.bad_k` for more rows than Milvus answers.
             ClusterError: as for opening.
@@ -155,7 +156,8 @@ class MilvusIndex:
         queries = [code.tobytes() for code in codes.packed]
         n_passes = len(queries)
         for at, (near, far) in enumerate(self._ask(queries, rule, limit=limit)):
-            if len(near) == limit and far[k - 1] == far[-1]:
+            whole = len(near) == min(limit, n_allowed)
+            if whole and len(near) == limit and far[k - 1] == far[-1]:
                 # Somewhere in these ties the answer of Milvus ends, in no order: all of them.
                 nearer = far < far[-1]
                 ties, n_asked = self._ties(
@@ -164,6 +166,12 @@ class MilvusIndex:
                 n_passes += n_asked
                 near = np.concatenate([near[nearer], ties])
                 far = np.concatenate([far[nearer], np.full(len(ties), far[-1])])
+            if not whole or len(near) < k or not self._holds(near):
+                raise IndexMismatch(
+                    f"the Milvus collection {self._name} was changed by another process; open it "
+                    "again",
+                    code="index.stale",
+                )
             order = np.lexsort((near, far))[:k]
             found[at], distance[at] = near[order], far[order]
         return Candidates(rows=found, distance=distance, n_compared=n_passes * n_allowed)
@@ -225,6 +233,11 @@ class MilvusIndex:
                 middle = (begin + end) // 2
                 waiting += [(middle, end), (begin, middle)]
         return np.concatenate(found)[:n], n_asked
+
+    def _holds(self, rows: NDArray[np.int64]) -> bool:
+        """Whether all these are rows that are known."""
+        at = np.minimum(np.searchsorted(self.rows, rows), len(self.rows) - 1)
+        return bool((self.rows[at] == rows).all())
 
     def _all(self, *fields: str) -> Iterator[dict[str, Any]]:
         """Every entry of the collection."""

@@ -1,13 +1,14 @@
 """Places that a published index lies in: a folder, or whatever fsspec reaches by a URL."""
 
 import contextlib
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from caselight.errors import ClusterError, UsageError
+from caselight.errors import ClusterError, Error, UsageError
 from caselight.index.manifest import flush_folder, replace_file
 
 
@@ -29,7 +30,10 @@ class Place(Protocol):
         ...
 
     def fetched(self, names: Sequence[str]) -> contextlib.AbstractContextManager[Path]:
-        """A folder of this machine with these files, as long as the context lasts."""
+        """A folder of this machine with copies of these files, as long as the context lasts.
+
+        What is opened there stays as it was, whatever becomes of the place.
+        """
         ...
 
     def filling(self) -> contextlib.AbstractContextManager[Path]:
@@ -42,7 +46,7 @@ class Place(Protocol):
 
 
 class Folder:
-    """A folder that this machine has mounted; its files are mapped where they lie."""
+    """A folder that this machine has mounted."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -63,10 +67,11 @@ class Folder:
 
     @contextlib.contextmanager
     def fetched(self, names: Sequence[str]) -> Iterator[Path]:
-        """See `Place`: the folder itself."""
-        for name in names:
-            (self.path / name).stat()
-        yield self.path
+        """See `Place`."""
+        with _nameless(names) as folder:
+            for name in names:
+                shutil.copyfile(self.path / name, folder / name)
+            yield folder
 
     @contextlib.contextmanager
     def filling(self) -> Iterator[Path]:
@@ -109,16 +114,16 @@ class Remote:
 
     @contextlib.contextmanager
     def fetched(self, names: Sequence[str]) -> Iterator[Path]:
-        """See `Place`: a folder of its own, which is gone again behind the context."""
-        with tempfile.TemporaryDirectory(prefix="caselight-shard-") as folder:
+        """See `Place`."""
+        with _nameless(names) as folder:
             for name in names:
-                self._files.get_file(self._of(name), str(Path(folder) / name))
-            yield Path(folder)
+                self._files.get_file(self._of(name), str(folder / name))
+            yield folder
 
     @contextlib.contextmanager
     def filling(self) -> Iterator[Path]:
         """See `Place`: a folder of its own, whose files are sent at the end."""
-        folder = Path(tempfile.mkdtemp(prefix="caselight-shard-"))
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
         try:
             yield folder
             self._files.makedirs(self._path, exist_ok=True)
@@ -139,19 +144,41 @@ class Remote:
 
 
 _NONE: frozenset[str] = frozenset()
+_PREFIX = "caselight-shard-"
+
+
+@contextlib.contextmanager
+def _nameless(names: Sequence[str]) -> Iterator[Path]:
+    """A folder of links to empty files without a name: who is killed leaves nothing in it."""
+    own = Path(f"/proc/{os.getpid()}/fd")
+    with contextlib.ExitStack() as held:
+        folder = Path(held.enter_context(tempfile.TemporaryDirectory(prefix=_PREFIX)))
+        for name in names if own.is_dir() else ():
+            file = held.enter_context(tempfile.TemporaryFile())
+            (folder / name).symlink_to(own / str(file.fileno()))
+        yield folder
 
 
 def open_place(url: str) -> Place:
     """The place of a path or a URL; nothing is looked for there yet.
 
     Raises:
-        ClusterError: `cluster.bad_place` for a file system that is not known.
+        ClusterError: `cluster.bad_place` for no place, one with a password, and a file system that
+            is not known or does not open.
         UsageError: `usage.missing_extra` for a URL without fsspec.
     """
-    if url.startswith("file://"):
-        return Folder(Path(url.removeprefix("file://")))
+    for local in ("file://", "local://"):
+        url = url.removeprefix(local)
+    if not url.strip():
+        raise ClusterError("found no place; name a folder, or a URL", code="cluster.bad_place")
     if "://" not in url:
         return Folder(Path(url).resolve())
+    if ":" in url.partition("://")[2].rpartition("@")[0].rpartition("/")[2]:
+        raise ClusterError(
+            "the URL holds a password, which would stand in the home and in what is said of the "
+            "place; leave it out, and put it into the configuration of fsspec",
+            code="cluster.bad_place",
+        )
     try:
         import fsspec
     except ImportError:
@@ -162,10 +189,10 @@ def open_place(url: str) -> Place:
         ) from None
     try:
         files, path = fsspec.core.url_to_fs(url)
-    except (ValueError, ImportError, OSError) as error:
+    except Exception as error:  # noqa: BLE001 - a file system raises what it likes
         raise ClusterError(
-            f"the file system of {url} cannot be opened ({error}); name a folder, or a URL whose "
-            "file system is installed",
+            f"the file system of {url} cannot be opened ({type(error).__name__}); name a folder, "
+            "or a URL whose file system is installed",
             code="cluster.bad_place",
         ) from None
     return Remote(files, path, url)
@@ -180,7 +207,9 @@ def reaching(place: Place) -> Iterator[None]:
     """
     try:
         yield
-    except (OSError, NotImplementedError) as error:
+    except Error:
+        raise
+    except Exception as error:  # a file system raises what it likes
         why = getattr(error, "strerror", None) or type(error).__name__
         raise ClusterError(
             f"the published files at {place.url} cannot be read or written ({why}); mend the place "

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from caselight.errors import ClusterError, IndexMismatch
 from caselight.index.segments import LEAF_BYTES
 from caselight.index.shards import Shard
-from caselight.index.snapshot import PartWork, Places, digest_of
+from caselight.index.snapshot import PartWork, Places, digest_of, nearest_of
 from caselight.types import BoolArray, Candidates, Codes, Missing
 
 PATIENCE = 0.25
@@ -41,8 +41,8 @@ class Calls(Protocol):
         """Who is known to have a shard; whom to ask first comes first."""
         ...
 
-    def sought(self, shard: str) -> Sequence[Any]:
-        """The same, looked up anew, after all who were known have failed."""
+    def sought(self, shard: str, seconds: float | None) -> Sequence[Any]:
+        """The same, looked up anew within so many seconds, after all who were known have failed."""
         ...
 
     def begin(self, replica: Any, method: str, args: tuple[Any, ...]) -> Future[Any]:
@@ -62,7 +62,7 @@ class InProcess:
         """See `Calls`."""
         return (self._shards[shard],) if shard in self._shards else ()
 
-    def sought(self, shard: str) -> Sequence[Shard]:
+    def sought(self, shard: str, seconds: float | None) -> Sequence[Shard]:  # noqa: ARG002
         """See `Calls`."""
         return self.replicas(shard)
 
@@ -177,20 +177,7 @@ class Sharded:
             found.append((near.rows + self._begins[i], near.distance))
             works += own_works
             n_compared += near.n_compared
-        if not found:
-            empty = np.zeros((len(codes), 0), dtype=np.int64)
-            return Candidates(rows=empty, distance=empty.astype(np.int32), n_compared=0), ()
-        if len(found) == 1:
-            only = Candidates(rows=found[0][0], distance=found[0][1], n_compared=n_compared)
-            return only, tuple(works)
-        rows, distance = (np.concatenate(one, axis=1) for one in zip(*found, strict=True))
-        # Stable: shards come in order of row, and so do ties inside a shard.
-        order = np.argsort(distance, axis=1, kind="stable")[:, :k]
-        best = Candidates(
-            rows=np.take_along_axis(rows, order, axis=1),
-            distance=np.take_along_axis(distance, order, axis=1),
-            n_compared=n_compared,
-        )
+        best = nearest_of(found, n_queries=len(codes), k=k, n_compared=n_compared)
         return best, tuple(works)
 
     def take(self, places: Places) -> Codes:
@@ -282,9 +269,10 @@ class Sharded:
         )
 
     def _none_left(self) -> ShardsMissing:
+        within = "" if self._deadline_s is None else f" in {self._deadline_s:g} s"
         return ShardsMissing(
-            f"none of the {len(self._names)} shards of the index answers; look at `caselight index "
-            "serve`, or search without --ray"
+            f"none of the {len(self._names)} shards of the index answers{within}; look at "
+            "`caselight index serve`, or search without --ray"
         )
 
 
@@ -302,22 +290,24 @@ class _Step:
         self.errors: dict[int, BaseException] = {}
         self._calls, self._names, self._clock = calls, names, clock
         self._method, self._asked = method, asked
+        self._end: float | None = None
         self._running: dict[Future[Any], int] = {}
         self._since: dict[int, float] = {}
         self._untried = {i: deque(calls.replicas(names[i])) for i in asked}
         self._tried: dict[int, list[Any]] = {i: [] for i in asked}
+        self._sought: set[int] = set()
 
     def answers(self, seconds: float | None) -> dict[int, Any]:
         """What shards answered within so many seconds."""
         found: dict[int, Any] = {}
-        begin = self._clock()
+        self._end = None if seconds is None else self._clock() + seconds
         for i in self._asked:
             self._next(i)
         while any(i not in found for i in self._running.values()):
             done = [future for future in self._running if future.done()]
             if not done:
-                left = None if seconds is None else begin + seconds - self._clock()
-                if left is not None and left <= 0:
+                left = self._left()
+                if left == 0:
                     break
                 pause = self._hasten(seconds, found)
                 pause = left if pause is None or left is None else min(left, pause)
@@ -332,11 +322,15 @@ class _Step:
                     self._next(i)
         return found
 
+    def _left(self) -> float | None:
+        return None if self._end is None else max(0.0, self._end - self._clock())
+
     def _next(self, i: int) -> None:
         """Ask a replica that was not asked yet, if there is one."""
         if not self._untried[i]:
+            self._sought.add(i)
             known = self._tried[i]
-            fresh = self._calls.sought(self._names[i])
+            fresh = self._calls.sought(self._names[i], self._left())
             self._untried[i].extend(one for one in fresh if one not in known)
         if self._untried[i]:
             replica = self._untried[i].popleft()
@@ -345,14 +339,17 @@ class _Step:
             self._running[self._calls.begin(replica, self._method, self._asked[i])] = i
 
     def _hasten(self, seconds: float | None, found: Mapping[int, Any]) -> float | None:
-        """Ask another replica of shards that are silent; seconds until one more will be."""
+        """Ask others of shards that are silent; seconds until there are more of these."""
         if seconds is None:
             return None
         pauses = []
-        for i in set(self._running.values()):
-            if i in found or not self._untried[i]:
-                continue
-            if self._clock() - self._since[i] >= PATIENCE * seconds:
+        for i in set(self._running.values()) - found.keys():
+            if self._has_more(i) and self._clock() - self._since[i] >= PATIENCE * seconds:
                 self._next(i)
-            pauses.append(self._since[i] + PATIENCE * seconds - self._clock())
+            if self._has_more(i):
+                pauses.append(self._since[i] + PATIENCE * seconds - self._clock())
         return max(0.0, min(pauses)) if pauses else None
+
+    def _has_more(self, i: int) -> bool:
+        """Whether there are replicas that were not asked yet, or may be."""
+        return bool(self._untried[i]) or i not in self._sought

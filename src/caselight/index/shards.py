@@ -114,11 +114,9 @@ def publish(
         ClusterError: `cluster.bad_place`, or `cluster.not_ours`.
         IndexMismatch: `index.digest_mismatch` for an item that was changed on disk.
     """
+    known = {info.file: info for info in check_place(place, seal=seal, fresh=fresh)}
     with reaching(place):
         there = place.names()
-        _check_ours(place, there)
-        earlier = () if fresh else _earlier(place, there, seal=seal)
-        known = {info.file: info for info in earlier}
         infos, n_written = [], 0
         spans = items.row // shard_rows
         leaves = items.leaves()
@@ -145,16 +143,40 @@ def publish(
     return Publication(published=published, n_written=n_written, n_removed=n_removed)
 
 
+def check_place(place: Place, *, seal: Opens, fresh: bool = False) -> tuple[SegmentInfo, ...]:
+    """What this home has published in a place before.
+
+    Args:
+        place: the place.
+        seal: whose signature it must have.
+        fresh: take anybody's publication for nothing.
+
+    Raises:
+        ClusterError: `cluster.bad_place`, or `cluster.not_ours` where other things lie.
+    """
+    with reaching(place):
+        there = place.names()
+    if not all(_OURS.fullmatch(name) for name in there):
+        raise _not_ours(place)
+    if fresh or MANIFEST not in there:
+        return ()
+    try:
+        return read_published(place, seal=seal).shards
+    except ClusterError as error:
+        if error.code != "cluster.damaged":
+            raise
+        raise _not_ours(place) from None
+
+
 def withdraw(place: Place, *, seal: Opens) -> int:
     """Remove a published index; returns how many files that were.
 
     Raises:
         ClusterError: `cluster.bad_place`, or `cluster.not_ours`.
     """
+    check_place(place, seal=seal)
     with reaching(place):
         there = place.names()
-        _check_ours(place, there)
-        _earlier(place, there, seal=seal)
         place.remove(MANIFEST)
         return _sweep(place, kept=()) + (MANIFEST in there)
 
@@ -215,23 +237,6 @@ def files_of(info: SegmentInfo) -> list[str]:
     """Names of the files of a shard."""
     tables = [f"{info.file}{TABLES}"] if TABLES in info.sections else []
     return [info.file, f"{info.file}{LIST}", *tables]
-
-
-def _earlier(place: Place, there: Collection[str], *, seal: Opens) -> tuple[SegmentInfo, ...]:
-    """What this home has published there before."""
-    if MANIFEST not in there:
-        return ()
-    try:
-        return read_published(place, seal=seal).shards
-    except ClusterError as error:
-        if error.code != "cluster.damaged":
-            raise
-        raise _not_ours(place) from None
-
-
-def _check_ours(place: Place, there: Collection[str]) -> None:
-    if not all(_OURS.fullmatch(name) for name in there):
-        raise _not_ours(place)
 
 
 def _not_ours(place: Place) -> ClusterError:

@@ -228,21 +228,7 @@ class Snapshot:
                 works.append(work)
                 n_compared += near.n_compared
             begin = end
-        if not found:
-            empty = np.zeros((len(codes), 0), dtype=np.int64)
-            return Candidates(rows=empty, distance=empty.astype(np.int32), n_compared=0), ()
-        if len(found) == 1:
-            near_rows, near_distance = found[0]
-            best = Candidates(rows=near_rows, distance=near_distance, n_compared=n_compared)
-            return best, tuple(works)
-        rows, distance = (np.concatenate(one, axis=1) for one in zip(*found, strict=True))
-        # Stable: parts come in order of row, and so do ties inside a part.
-        order = np.argsort(distance, axis=1, kind="stable")[:, :k]
-        best = Candidates(
-            rows=np.take_along_axis(rows, order, axis=1),
-            distance=np.take_along_axis(distance, order, axis=1),
-            n_compared=n_compared,
-        )
+        best = nearest_of(found, n_queries=len(codes), k=k, n_compared=n_compared)
         return best, tuple(works)
 
     def take(self, places: Places) -> Codes:
@@ -301,6 +287,23 @@ class Snapshot:
             (self.parts[i], which := np.flatnonzero(owner == i), places[which] - begins[i])
             for i in np.unique(owner).tolist()
         ]
+
+
+def nearest_of(
+    found: Sequence[tuple[Places, NDArray[np.int32]]], *, n_queries: int, k: int, n_compared: int
+) -> Candidates:
+    """The k nearest of all, of what parts in order of row found: their places and distances."""
+    if not found:
+        empty = np.zeros((n_queries, 0), dtype=np.int64)
+        return Candidates(rows=empty, distance=empty.astype(np.int32), n_compared=n_compared)
+    rows, distance = found[0]
+    if len(found) > 1:
+        rows, distance = (np.concatenate(one, axis=1) for one in zip(*found, strict=True))
+        # Stable: parts come in order of row, and so do ties inside a part.
+        order = np.argsort(distance, axis=1, kind="stable")[:, :k]
+        rows = np.take_along_axis(rows, order, axis=1)
+        distance = np.take_along_axis(distance, order, axis=1)
+    return Candidates(rows=rows, distance=distance, n_compared=n_compared)
 
 
 def digest_of(listed: NDArray[np.uint8], *, model: str, n_bits: int, dim: int) -> str:
