@@ -128,7 +128,8 @@ def main() -> None:
     long = [r.text for r in reports if len(r.text) >= TIMED_CHARACTERS]
     timed = [text[:TIMED_CHARACTERS] for text in long[:1000]]
     padded = [
-        f"{row.text} {timed[i]}"[:TIMED_CHARACTERS] for i, row in enumerate(sets["query"][:500])
+        f"{row.text} {timed[i % len(timed)]}"[:TIMED_CHARACTERS]
+        for i, row in enumerate(sets["query"][:500])
     ]
     refused_in = {name: share(refused(found)) for name, found in verdicts.items()}
     result = {
