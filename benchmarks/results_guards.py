@@ -122,8 +122,8 @@ def main() -> None:
     by_query: dict[str, list[bool]] = defaultdict(list)
     for row, hit in zip(sets["query"], refused(verdicts["query"]), strict=True):
         by_query[row.category].append(hit)
-    all_queries = [row for row in every if row.kind == "query"]
-    all_found = judged(all_queries, guard, settings)
+    lines = (asked.data / "benign_clinical_queries.jsonl").read_text("utf-8").splitlines()
+    all_found = [guard(json.loads(line)["text"], settings) for line in lines]
     documents = judged(reports, guard_document, settings)
     long = [r.text for r in reports if len(r.text) >= TIMED_CHARACTERS]
     timed = [text[:TIMED_CHARACTERS] for text in long[:1000]]
