@@ -35,7 +35,8 @@ def section(found: Mapping[str, Any] | None, training: Mapping[str, Any] | None)
         "template). Thresholds were chosen on validation: injection "
         f"{settings['injection_threshold']}, documents "
         f"{settings['document_threshold']}, off topic {settings['off_topic_threshold']}. Intervals "
-        f"are 95 %, {found['n_resamples']} resamples of texts, seed "
+        f"are 95 %, {found['n_resamples']} resamples of single texts (too narrow for "
+        "texts of one template), seed "
         f"{found['seed']}. {where['processor']}, commit {found['commit']}.",
         "",
         "| Texts | n | refused | asked: off topic |",
@@ -89,7 +90,16 @@ def _misses(found: Mapping[str, Any]) -> list[str]:
         else:
             lines.append(f"| {name} | {one['n']} | {_cell(one)} |")
     lines.append(f"| all smaller ones | {few} | {100 * (few - missed) / max(few, 1):.1f} % |")
-    return [*lines, ""]
+    return [
+        *lines,
+        "",
+        "Read one by one, the misses of the corpus are harmful or playful requests that give no "
+        "order to a machine (a riddle whose answer is the forbidden word, a story to be written), "
+        "and short orders without a word of the usual ones. Nearly all of them are asked about. "
+        "In requisitions, the misses are our own orders to a retrieval system in words that no "
+        "training template has, in English as in other languages, among clinical words.",
+        "",
+    ]
 
 
 def _hardening(training: Mapping[str, Any]) -> list[str]:
