@@ -143,6 +143,11 @@ def test_a_long_report_passes_and_one_order_in_it_is_found() -> None:
     assert guard_document(poisoned, SETTINGS).verdict == "refuse"
 
 
+def test_an_empty_header_value_is_no_matter() -> None:
+    assert guard_document("", SETTINGS).verdict == "pass"
+    assert guard("", SETTINGS).verdict == "ask"
+
+
 def test_a_document_may_name_its_patient() -> None:
     assert guard_document("Mr. Winterbottom, DOB 3 March 1950. No effusion.", SETTINGS).verdict == (
         "pass"

@@ -14,6 +14,7 @@ CASES = [
     ("Mrs Ada van der Berg, effusion", "name", "Ada van der Berg"),
     ("Mr White: nodule?", "name", "White"),
     ("Ms Winterbottom nodule", "name", "Winterbottom"),
+    ("Mr. Winterbottom, CXR", "name", "Winterbottom"),
     ("mrs winterbottom cxr", "name", "winterbottom"),
     ("MR. WINTERBOTTOM CXR", "name", "WINTERBOTTOM"),
     ("seen by Dr. Okonkwo yesterday", "name", "Okonkwo"),

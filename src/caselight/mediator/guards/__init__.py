@@ -89,7 +89,7 @@ GUARDS: Mapping[str, Callable[[Reading, GuardSettings], Finding]] = {
 
 DOCUMENT_GUARDS: Mapping[str, Callable[[Reading, GuardSettings], Finding]] = {
     "length": lambda reading, settings: length(
-        reading.given, most=settings.max_document_characters
+        reading.given, most=settings.max_document_characters, wordless="pass"
     ),
     "characters": GUARDS["characters"],
     "encodings": GUARDS["encodings"],

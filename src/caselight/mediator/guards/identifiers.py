@@ -56,9 +56,10 @@ _PATTERNS: tuple[tuple[Kind, re.Pattern[str]], ...] = tuple(
     )
 )
 _PART = r"(?:[^\W\d_a-z][^\W\d_]*(?:['\u2019-][^\W\d_]+)*|[^\W\d_a-z]\.)"
-_NAME = (
-    rf"(?P<value>{_PART}(?:[ ,]{{1,2}}(?:(?:van|von|der|de|del|di|da|bin|al)\s)*{_PART}){{0,3}})"
-)
+_NEXT = r"(?:[^\W\d_a-z][^\W\d_A-Z]+(?:['\u2019-][^\W\d_]+)*|[^\W\d_a-z]\.)"
+_NOBLE = r"(?:(?:van|von|der|de|del|di|da|bin|al) )*"
+_NAME = rf"(?P<value>{_NOBLE}{_PART}(?: {_NOBLE}{_NEXT}){{0,3}})"
+_LISTED = rf"(?P<value>{_NOBLE}{_PART}(?:,? {_NOBLE}{_NEXT}){{0,3}})"
 _ANY_PART = r"[^\W\d_][^\W\d_]+(?:['\u2019-][^\W\d_]+)*"
 _TITLED = re.compile(
     rf"\b(?:Mr|Mrs|Ms|Miss|Mx|Herr|Frau|Mme|Sra?)\b\.?[^\S\n]+{_NAME}"
@@ -71,7 +72,7 @@ _DOCTOR = re.compile(
 )
 _LABELLED = re.compile(
     r"\b(?:[Pp]atient|PATIENT|[Pp]t|PT)(?:'s)?\s+(?:(?i:name|named|called))\s*(?:is\s+|[:=]\s*|\s)"
-    rf"{_NAME}|\b(?:[Nn]ame|NAME)\s*(?:is\s+|[:=]\s*)(?P<own>{_PART}(?:[ ,]{{1,2}}{_PART})*)"
+    rf"{_LISTED}|\b(?:[Nn]ame|NAME)\s*(?:is\s+|[:=]\s*)(?P<own>{_PART}(?:[ ,]{{1,2}}{_PART})*)"
     rf"|\b(?:[Pp]atient|PATIENT|[Pp]t)\s*[:=]\s*(?P<colon>{_PART}[ ,]{{1,2}}{_PART})"
     r"|\b(?:[Pp]atient|[Pp]t\.?)\s+(?P<plain>[^\W\d_a-z][^\W\d_A-Z]+ [^\W\d_a-z][^\W\d_A-Z]+)"
 )
