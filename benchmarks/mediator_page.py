@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import backend_page
+import guards_page
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -156,6 +157,9 @@ def spread(one: dict[str, float]) -> str:
 
 SECTIONS: dict[str, Callable[[], list[str]]] = {
     "What a sentence says of what it mentions": context,
+    "What the guards stop, and what they let through": lambda: guards_page.section(
+        held("guards"), held("guards_training")
+    ),
     "What a language model adds": lambda: backend_page.section(held("backend")),
 }
 

@@ -414,6 +414,25 @@ class EvaluateSettings(_Settings):
     """Rows of the gallery that `rescored_bits_N` puts in order by the float embedding."""
 
 
+class GuardSettings(_Settings):
+    """When the guards ask, and when they refuse. The thresholds were chosen on validation."""
+
+    max_characters: int = Field(4_000, ge=1)
+    """Longer questions are refused unread; only so many characters of them are looked at."""
+    max_document_characters: int = Field(100_000, ge=1)
+    """The same of a report, a header value or a field of a manifest."""
+    injection_threshold: float = Field(0.883, ge=0.0, le=1.0)
+    """A question is refused from this probability on that it gives orders to a machine."""
+    document_threshold: float = Field(0.944, ge=0.0, le=1.0)
+    """A document is kept from every language model from this probability on."""
+    off_topic_threshold: float = Field(0.734, ge=0.0, le=1.0)
+    """A question is asked about from this probability on that it is no clinical text."""
+    per_minute: float = Field(60.0, gt=0.0)
+    """Questions of one actor that a service answers in a minute, in the long run."""
+    burst: int = Field(20, ge=1)
+    """Questions that an actor may ask at once before that."""
+
+
 TRAINED = ("towers", "model", "loss", "float_terms", "hash_terms", "finetune", "train")
 """The sections that decide a model; the others are about reading, searching and scoring."""
 
@@ -435,6 +454,7 @@ class Config(_Settings):
     words: WordsSettings = WordsSettings()
     mediator: MediatorSettings = MediatorSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
+    guards: GuardSettings = GuardSettings()
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Self:

@@ -35,6 +35,7 @@ COMMANDS = (
     ("feedback", "list"),
     ("feedback", "review"),
     ("feedback", "undo"),
+    ("guard",),
     ("index",),
     ("index", "build"),
     ("index", "compact"),

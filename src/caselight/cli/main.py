@@ -18,6 +18,7 @@ from caselight.cli import (
     evaluate,
     export,
     feedback,
+    guard,
     index,
     ingest,
     lexicon,
@@ -54,6 +55,7 @@ app.add_typer(lexicon.app, name="lexicon")
 app.add_typer(feedback.app, name="feedback")
 app.add_typer(audit.app, name="audit")
 app.command("erase")(erase.erase)
+app.command("guard")(guard.guard_command)
 app.command("doctor")(doctor.doctor)
 
 

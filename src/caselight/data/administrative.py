@@ -1,6 +1,7 @@
 """Lines of a report that are about people and paper rather than about what was seen."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from caselight.data.headings import fold
@@ -79,8 +80,15 @@ def signature_start(line: str) -> int:
 
 def labelled_accessions(text: str) -> tuple[str, ...]:
     """Every accession number that a text names behind a label, each once, in order."""
-    found = (match["value"].rstrip("./-") for match in _ACCESSION.finditer(text))
-    return tuple(dict.fromkeys(value for value in found if any(c.isdigit() for c in value)))
+    return tuple(dict.fromkeys(text[start:end] for start, end in accession_spans(text)))
+
+
+def accession_spans(text: str) -> Iterator[tuple[int, int]]:
+    """Where accession numbers stand behind a label: first character and the one after the last."""
+    for match in _ACCESSION.finditer(text):
+        value = match["value"].rstrip("./-")
+        if any(c.isdigit() for c in value):
+            yield match.start("value"), match.start("value") + len(value)
 
 
 def labelled_study_uids(text: str) -> tuple[str, ...]:

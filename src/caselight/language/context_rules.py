@@ -94,7 +94,9 @@ def read_context_rules(table: str, *, name: str) -> ContextRules:
                 node = node.setdefault(word, {})
             node[""] = (*node.get("", ()), rule)
     if not trie:
-        raise LanguageError(f"{name} has no rows; a row is {', '.join(COLUMNS)}, by tabs")
+        raise LanguageError(
+            f"{name} has no rows; a row is {', '.join(COLUMNS)}, by tabs", code="language.bad_rules"
+        )
     return ContextRules(trie)
 
 
@@ -108,7 +110,8 @@ def our_context_rules() -> ContextRules:
 def _check(held: bool, name: str, number: int, found: str, expected: str) -> None:
     if not held:
         raise LanguageError(
-            f"line {number} of {name} {found}; expected {expected}: correct the row"
+            f"line {number} of {name} {found}; expected {expected}: correct the row",
+            code="language.bad_rules",
         )
 
 
