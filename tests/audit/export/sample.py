@@ -42,6 +42,7 @@ PAYLOADS: dict[str, dict[str, Any]] = {
     "search.explained": {"target": "study", "k": 10},
     "embeddings.made": {"model": MODEL, "rows": 48},
     "answer.exported": {"hits": 2, "pictures": 2, "full": False},
+    "draft.leaked": {"model": "a model", "prompt": "ab" * 32},
     "feedback.given": {"record": 13, "studies": [STUDY], "relevant": True, "source": "person"},
     "feedback.reviewed": {"feedback": ["22-1"], "approved": True},
     "feedback.undone": {"feedback": "22-1", "models": [MODEL]},

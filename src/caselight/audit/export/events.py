@@ -131,6 +131,7 @@ KINDS: Mapping[str, Kind] = {
     "search.explained": _QUERY,
     "embeddings.made": _EXPORT,
     "answer.exported": _EXPORT,
+    "draft.leaked": Kind(event=ACTIVITY, action="E", outcome="4"),
     "feedback.given": _ACTIVITY,
     "feedback.reviewed": _ACTIVITY,
     "feedback.undone": _ACTIVITY,
