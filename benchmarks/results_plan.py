@@ -51,8 +51,7 @@ def planned(text: str) -> dict[str, Any]:
     rules: dict[str, list[dict[str, Any]]] = {"include": [], "exclude": []}
     for one in plan.criteria:
         if one.why == "asked":
-            size = one.size_mm and [None if x == float("inf") else x for x in one.size_mm]
-            rules[one.rule].append({**one.model_dump(), "size_mm": size})
+            rules[one.rule].append(one.model_dump())
     return {"intent": plan.intent, "filters": dict(plan.filters), **rules}
 
 

@@ -380,6 +380,9 @@ class MediatorSettings(_Settings):
     joules_per_token: float | None = Field(None, gt=0.0)
     """What a token takes, read or written, as the site measured it on its server; none given: the
     energy of a draft is unknown."""
+    templates: Path | None = None
+    """Your own file of criteria templates in the place of ours; seen from the folder in which the
+    command runs."""
     script: Path | None = None
     """JSON file of what the scripted model answers, an object from the user's words to a draft;
     seen from the folder in which the command runs."""
@@ -417,7 +420,7 @@ class EvaluateSettings(_Settings):
 class GuardSettings(_Settings):
     """When the guards ask, and when they refuse. The thresholds were chosen on validation."""
 
-    max_characters: int = Field(4_000, ge=1)
+    max_characters: int = Field(4_000, ge=1, le=100_000)
     """Longer questions are refused unread; only so many characters of them are looked at."""
     max_document_characters: int = Field(100_000, ge=1)
     """The same of a report, a header value or a field of a manifest."""

@@ -134,6 +134,8 @@ class QueryRefused(Error):
         "query.bad_patient",
         "query.bad_combination",
         "query.bad_value",
+        "query.injection",
+        "query.too_long",
     )
 
 

@@ -36,6 +36,7 @@ COMMANDS = (
     ("feedback", "review"),
     ("feedback", "undo"),
     ("guard",),
+    ("plan",),
     ("index",),
     ("index", "build"),
     ("index", "compact"),

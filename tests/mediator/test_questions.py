@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import math
 import random
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -75,9 +74,7 @@ key that it gains leaves this list."""
 def plan_of(question: dict[str, Any]) -> Plan:
     """The plan that a question should become, as the schema knows it."""
     criteria = tuple(
-        Criterion.model_validate(
-            one | {"rule": rule} | ({"size_mm": _ends(*one["size_mm"])} if "size_mm" in one else {})
-        )
+        Criterion.model_validate(one | {"rule": rule})
         for rule in ("include", "exclude")
         for one in question[rule]
     )
@@ -89,10 +86,6 @@ def plan_of(question: dict[str, Any]) -> Plan:
         filters=question["filters"],
         lexicon="any",
     )
-
-
-def _ends(least: float, greatest: float | None) -> tuple[float, float]:
-    return least, math.inf if greatest is None else greatest
 
 
 def test_every_question_has_the_same_fields() -> None:

@@ -22,6 +22,7 @@ from caselight.cli import (
     index,
     ingest,
     lexicon,
+    plan,
     search,
     train,
     tune,
@@ -56,6 +57,7 @@ app.add_typer(feedback.app, name="feedback")
 app.add_typer(audit.app, name="audit")
 app.command("erase")(erase.erase)
 app.command("guard")(guard.guard_command)
+app.command("plan")(plan.plan)
 app.command("doctor")(doctor.doctor)
 
 

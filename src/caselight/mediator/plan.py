@@ -28,7 +28,10 @@ Why = Literal["asked", "spelled_out", "synonym", "narrower", "broader", "templat
 Words = Annotated[
     str, StringConstraints(min_length=1, max_length=300, strip_whitespace=True, pattern=r"\S")
 ]
+Question = Annotated[str, StringConstraints(min_length=1, max_length=100_000, pattern=r"\S")]
+"""The user's own words may be long: the guards say how long."""
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
+Size = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Weight = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 
 
@@ -41,7 +44,7 @@ class _Closed(BaseModel):
 class Rewrite(_Closed):
     """One wording that the gallery is asked with."""
 
-    text: Words = Field(repr=False)
+    text: Question = Field(repr=False)
     weight: Weight = 1.0
     """Its share in the fusion of rankings."""
     why: Why = "asked"
@@ -55,8 +58,8 @@ class Criterion(_Closed):
     """Of the lexicon."""
     side: Side | None = None
     severity: Severity | None = None
-    size_mm: tuple[float, float] | None = None
-    """The least and the greatest; infinity where there is no greatest."""
+    size_mm: tuple[Size, Size | None] | None = None
+    """The least and the greatest; None where there is no greatest."""
     weight: Weight = 1.0
     why: Why = "asked"
     citation: str | None = Field(default=None, max_length=300)

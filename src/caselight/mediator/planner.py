@@ -5,6 +5,7 @@ to the past or to relatives is neither; `docs/guide/plan.md` has the rules with 
 as they were typed always come first; other wordings are added by how the question's intent widens.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -70,7 +71,7 @@ def understand(text: str, lexicon: Lexicon, *, rules: ContextRules | None = None
             concept=mention.concept,
             side=mention.side,
             severity=mention.severity,
-            size_mm=mention.size_mm,
+            size_mm=_size(mention),
         )
     return Understood(
         text=text,
@@ -163,6 +164,13 @@ def _rule(mention: Mention, lexicon: Lexicon) -> Literal["include", "exclude"] |
     if mention.certainty == "absent":
         return None if category in _PLACES else "exclude"
     return "include"
+
+
+def _size(mention: Mention) -> tuple[float, float | None] | None:
+    if mention.size_mm is None:
+        return None
+    least, greatest = mention.size_mm
+    return least, None if math.isinf(greatest) else greatest
 
 
 def _overlap(one: Span, other: Span) -> bool:

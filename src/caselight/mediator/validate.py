@@ -141,7 +141,10 @@ def _fits(criterion: Criterion, mention: Mention) -> bool:
         return False
     if criterion.size_mm is None or mention.size_mm is None:
         return True
-    return mention.size_mm[0] <= criterion.size_mm[1] and criterion.size_mm[0] <= mention.size_mm[1]
+    least, greatest = criterion.size_mm
+    if greatest is not None and mention.size_mm[0] > greatest:
+        return False
+    return least <= mention.size_mm[1]
 
 
 def _side_fits(criterion: Criterion, mention: Mention) -> bool:
