@@ -86,6 +86,40 @@ def context() -> list[str]:
     return lines + speed(held("language_context_speed"))
 
 
+def plans() -> list[str]:
+    """How well questions become plans."""
+    found = held("plan")
+    if found is None:
+        return ["Not measured yet: `python benchmarks/results_plan.py test`."]
+    names = {
+        "intent": "intent",
+        "include": "all that is included, with side, severity and size",
+        "exclude": "all that is excluded",
+        "filters": "all filters",
+        "exact": "**the whole plan**",
+    }
+    rows = []
+    for part, name in names.items():
+        value, low, high = found[part]
+        rows.append(f"| {name} | {value:.3f} ({low:.3f} to {high:.3f}) |")
+    return [
+        f"benchmarks/results_plan.py test, at {found['commit']}: the {found['n']} questions of the "
+        "test half of tests/mediator/questions.jsonl, by the lexicon alone; rules and rows were "
+        "mended on the dev half. Questions and expected plans are by one hand, and were written "
+        "before the planner ([rules](../guide/plan.md)). Intervals resample questions.",
+        "",
+        "| Right | share of questions |",
+        "|---|---|",
+        *rows,
+        "",
+        "| Kind of question | whole plans right |",
+        "|---|---|",
+        *(f"| {kind} | {hits} of {n} |" for kind, (hits, n) in found["by_kind"].items()),
+        "",
+        "With a language model: not measured yet.",
+    ]
+
+
 def whole(said: dict[str, Any]) -> int:
     return sum(of["right"] for of in said["by_kind"].values())
 
@@ -157,6 +191,7 @@ def spread(one: dict[str, float]) -> str:
 
 SECTIONS: dict[str, Callable[[], list[str]]] = {
     "What a sentence says of what it mentions": context,
+    "How well questions become plans": plans,
     "What the guards stop, and what they let through": lambda: guards_page.section(
         held("guards"), held("guards_training")
     ),
