@@ -81,7 +81,8 @@ learning: setup ## write docs/results/learning.md: bits, terms, unpaired, towers
 	  $(BIN)/python benchmarks/$$part.py || exit 1; done
 
 mediator: setup ## write docs/results/mediator.md: what language is understood (minutes; extra bench)
-	@for part in 'results_language.py context' bench_language_context.py mediator_page.py; do \
+	@for part in 'results_language.py context' bench_language_context.py 'results_plan.py test' \
+	  results_guards.py mediator_page.py; do \
 	  $(BIN)/python benchmarks/$$part || exit 1; done
 
 clean: ## remove what make run and the tools leave behind
