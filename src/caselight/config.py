@@ -326,6 +326,11 @@ class SearchSettings(_Settings):
     """How far the studies of `--like` pull, beside 1 for the query itself."""
     unlike_weight: float = Field(0.15, ge=0.0, le=10.0)
     """How far the studies of `--unlike` push away."""
+    plan: Literal["off", "lexicon", "model"] = "off"
+    """Whether words become a plan first: by the `lexicon`, or with the help of a `model`
+    (`mediator.model`); `off` asks with the words as they are."""
+    agreement_places: float = Field(3.0, ge=0.0, le=1000.0)
+    """Places that a hit which meets all of a plan moves up, and one that is denied moves down."""
     ray: str | None = None
     """Ask the cluster that `index serve` runs at this address, `HOST:PORT`; none given: this
     machine alone."""

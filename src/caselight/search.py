@@ -24,7 +24,9 @@ from caselight.index.manifest import IMAGE, IndexManifest
 from caselight.index.parts import CodePart, Found, Part, search_parts
 from caselight.index.sharded import Sharded, ShardsMissing
 from caselight.index.snapshot import PartWork
+from caselight.mediator.judging import Judge
 from caselight.models.dual_encoder import DualEncoder, Modality
+from caselight.planned import for_the_record, judged, wordings
 from caselight.types import BoolArray, Cost, Hit, Missing, Pixels, Query, SearchResult, Study
 
 Keep = Callable[[int, Query, Sequence[str]], str | None]
@@ -44,6 +46,7 @@ def search(
     clock: Callable[[], float],
     spread: Spread | None = None,
     keep: Keep | None = None,
+    judge: Judge | None = None,
 ) -> SearchResult:
     """Answer one query; the answer, or that there is none, is on the record first.
 
@@ -55,6 +58,8 @@ def search(
         clock: seconds, for the cost.
         spread: who has the codes and embeddings of the index; None is this machine.
         keep: keeps the words of an answer that is on the record; None keeps none.
+        judge: the plan to follow, whose first wording is the query's words and whose filters are
+            its filters and more; None asks with the words as they are.
 
     Raises:
         AuditError: when the record cannot be written.
@@ -65,7 +70,16 @@ def search(
         IndexMismatch: for an index that is missing, stale, changed, or of another model.
     """
     with engine.recorder.refusals("search"):
-        return _answer(engine, model, query, config=config, clock=clock, spread=spread, keep=keep)
+        return _answer(
+            engine,
+            model,
+            query,
+            config=config,
+            clock=clock,
+            spread=spread,
+            keep=keep,
+            judge=judge,
+        )
 
 
 def _answer(
@@ -77,7 +91,10 @@ def _answer(
     clock: Callable[[], float],
     spread: Spread | None,
     keep: Keep | None,
+    judge: Judge | None,
 ) -> SearchResult:
+    if judge is not None:
+        query = replace(query, filters=dict(judge.plan.filters))
     check_query(query)
     query = _resolved(query, config.search)
     _warm(engine, query)
@@ -110,6 +127,9 @@ def _answer(
     if query.by != "words":
         asked = _encode(engine, model, query, pixels, gallery.index.items.n_bits)
     parts = _parts(gallery, query, asked, named, config.search)
+    if judge is not None and query.by != "words":
+        parts += wordings(engine, model, judge.plan, gallery.index.items.n_bits)
+    depth = query.k if judge is None else judge.depth(query.k)
 
     def find(allowed: BoolArray) -> _Answer:
         found: list[Found] = []
@@ -120,7 +140,7 @@ def _answer(
                 parts,
                 allowed=allowed,
                 groups=gallery.groups(query),
-                k=query.k,
+                k=depth,
                 shortlist=config.search.shortlist,
             )
         studies = gallery.studies([one.row for one in found])
@@ -131,11 +151,17 @@ def _answer(
         return found, n_compared, studies, hits
 
     found, n_compared, studies, hits = _found(find, allowed, shards)
+    dropped: tuple[Hit, ...] = ()
+    if judge is not None:
+        notes += judge.plan.notes
+        hits, studies, dropped = judged(judge, hits, studies, k=query.k)
     missing = None if shards is None else shards.missing
     if missing is not None:
         notes.append(_incomplete(missing, config.search.deadline_s))
     elif len(found) < query.k:
         notes.append(_fewer(query, len(found)))
+    elif len(hits) < query.k:
+        notes.append(f"k is {query.k}, and {len(hits)} of {len(found)} hits agree with the plan")
     liked = engine.store.find(named.values())
     latency_ms = round(1000 * (clock() - start), 3)
     index = gallery.index.manifest.digest
@@ -152,6 +178,7 @@ def _answer(
             "latency_us": round(1000 * latency_ms),
             "notes": len(notes),
             **({} if missing is None else {"missing": asdict(missing)}),
+            **({} if judge is None else {"plan": for_the_record(engine, judge, hits, dropped)}),
         },
     )
     if keep is not None and (note := keep(record, query, pictures)) is not None:
@@ -165,6 +192,8 @@ def _answer(
         record=record,
         query=query,
         missing=missing,
+        plan=None if judge is None else judge.plan.model_dump(mode="json"),
+        dropped=dropped,
     )
 
 

@@ -190,6 +190,39 @@ class Query:
     """At most one hit a patient, a study or an image."""
 
 
+Decision = Literal["kept", "dropped", "unchecked"]
+"""What became of a hit that was held against a plan."""
+Finds = Literal["met", "denied", "doubted", "silent", "violated", "clear"]
+"""What a text says of a thing that is wanted: met, denied, doubted or silent; and of one that is
+not: violated, doubted or clear."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HitReason:
+    """What the text of a hit says of one criterion of a plan."""
+
+    rule: Literal["include", "exclude"]
+    concept: str
+    """Key in the lexicon."""
+    why: str
+    """Where the criterion comes from: "asked", "template" or "model"."""
+    finds: Finds
+    span: tuple[int, int] | None
+    """Where the text says so; None where it is silent."""
+    quote: str | None = field(repr=False)
+    """The words there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HitCheck:
+    """A hit held against a plan."""
+
+    decision: Decision
+    agreement: float
+    """-1..1: what is met of the plan, by weight, less what is denied or violated."""
+    reasons: tuple[HitReason, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
     """One row found for a query."""
@@ -215,6 +248,8 @@ class Hit:
     """Path of a small PNG, inside the home."""
     matched: Kind
     """Which kind of row matched."""
+    check: HitCheck | None = None
+    """What its own text says of the plan; None where there was no plan."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,6 +287,10 @@ class SearchResult:
     """The query as it was answered; ask it again with more in `like` or `unlike` to go on."""
     missing: Missing | None = None
     """None: all of the index answered. Else the answer is that of the rest alone."""
+    plan: Mapping[str, Any] | None = field(default=None, repr=False)
+    """What the words became, as `plan --json` shows it; None where they went as they are."""
+    dropped: tuple[Hit, ...] = ()
+    """What the plan left out of the hits, with the reasons; in the order they had."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,13 +5,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from caselight.types import ErasureReceipt, IngestReceipt, Query, SearchResult, Swept
+from caselight.types import ErasureReceipt, Hit, IngestReceipt, Query, SearchResult, Swept
 
 VERSION = 1
 """Of a receipt, of a check of a dataset, and of what the doctor found."""
-RESULT_VERSION = 4
+RESULT_VERSION = 5
 """Of an answer; 2 added `parts` and `query`, and `hamming` may be null; 3 added `record`;
-4 added `missing`."""
+4 added `missing`; 5 added `plan`, `dropped` and `check`."""
 
 ERASURE_VERSION = 1
 """Of the receipt of an erasure."""
@@ -63,21 +63,7 @@ def erasure_json(receipt: ErasureReceipt) -> dict[str, Any]:
 def result_json(result: SearchResult) -> dict[str, Any]:
     """What `search --json` prints."""
     return {
-        "hits": [
-            {
-                "study": hit.study_uid,
-                "image": hit.image_uid,
-                "rank": hit.rank,
-                "hamming": hit.hamming,
-                "score": round(hit.score, 6),
-                "parts": {name: round(score, 6) for name, score in hit.parts.items()},
-                "confidence": hit.confidence,
-                "text": hit.text,
-                "thumbnail": hit.thumbnail,
-                "matched": hit.matched,
-            }
-            for hit in result.hits
-        ],
+        "hits": [_hit_json(hit) for hit in result.hits],
         "model": result.model,
         "index": result.index,
         "notes": list(result.notes),
@@ -85,7 +71,25 @@ def result_json(result: SearchResult) -> dict[str, Any]:
         "cost": {"latency_ms": result.cost.latency_ms, "n_compared": result.cost.n_compared},
         "record": result.record,
         "query": query_json(result.query),
+        "plan": None if result.plan is None else dict(result.plan),
+        "dropped": [_hit_json(hit) for hit in result.dropped],
         "version": RESULT_VERSION,
+    }
+
+
+def _hit_json(hit: Hit) -> dict[str, Any]:
+    return {
+        "study": hit.study_uid,
+        "image": hit.image_uid,
+        "rank": hit.rank,
+        "hamming": hit.hamming,
+        "score": round(hit.score, 6),
+        "parts": {name: round(score, 6) for name, score in hit.parts.items()},
+        "confidence": hit.confidence,
+        "text": hit.text,
+        "thumbnail": hit.thumbnail,
+        "matched": hit.matched,
+        "check": None if hit.check is None else asdict(hit.check),
     }
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import shutil
 import socket
 import subprocess
 import time
@@ -25,9 +26,23 @@ from tests.audit.export.servers import (
     serving,
     unused_port,
 )
-from tests.homes import Answer, contents, done, door, script, trained_copy
+from tests.homes import Answer, archive, contents, done, door, script, train_and_index
 
 MARK = "\ufeff"
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home whose record nobody else writes to: 28 records."""
+    root = tmp_path_factory.mktemp("lived")
+    done("ingest", archive(root / "archive"), "--home", root / "home")
+    train_and_index(root / "home")
+    return root / "home"
+
+
+@pytest.fixture
+def home(lived: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(lived, tmp_path / "home"))
 
 
 def export(home: Path, *options: object, form: str = "fhir") -> Answer:
@@ -38,8 +53,7 @@ def positions(text: str) -> list[int]:
     return [int(json.loads(line)["id"].rpartition(".")[2]) for line in text.splitlines()]
 
 
-def test_the_life_of_a_home_is_exported_and_proven(tmp_path: Path) -> None:
-    home = trained_copy(tmp_path)
+def test_the_life_of_a_home_is_exported_and_proven(home: Path, tmp_path: Path) -> None:
     done("search", "amber", "--home", home)
     said = export(home, form="dicom")
     assert said.err == "29 exported as dicom: records 0 to 28\n"
@@ -56,8 +70,7 @@ def test_the_life_of_a_home_is_exported_and_proven(tmp_path: Path) -> None:
     assert done(*checked).out.startswith("proven: record 28, search.answered")
 
 
-def test_both_formats_say_the_same(tmp_path: Path) -> None:
-    home = trained_copy(tmp_path)
+def test_both_formats_say_the_same(home: Path, tmp_path: Path) -> None:
     dicom = [details(parsed(x.split(MARK)[1])) for x in export(home, form="dicom").out.splitlines()]
     fhir = [json.loads(line) for line in export(home).out.splitlines()]
     for one, other in zip(dicom, fhir, strict=True):
@@ -67,8 +80,7 @@ def test_both_formats_say_the_same(tmp_path: Path) -> None:
         assert leaf_digest(record).hex() == proof["leaf"]["valueString"] == one["leaf"].decode()
 
 
-def test_since_a_record_or_a_moment(tmp_path: Path) -> None:
-    home = trained_copy(tmp_path)
+def test_since_a_record_or_a_moment(home: Path, tmp_path: Path) -> None:
     assert positions(export(home, "--since", 26).out) == [26, 27]
     assert positions(export(home, "--since", "1999-01-01").out) == list(range(28))
     tomorrow = export(home, "--since", "2999-01-01T00:00:00+01:00")
@@ -80,8 +92,8 @@ def test_since_a_record_or_a_moment(tmp_path: Path) -> None:
     assert export(home, "--since", local).out == export(home, "--since", at).out
 
 
-def test_a_cursor_gives_every_record_once(tmp_path: Path) -> None:
-    home, cursor = trained_copy(tmp_path), tmp_path / "cursor"
+def test_a_cursor_gives_every_record_once(home: Path, tmp_path: Path) -> None:
+    cursor = tmp_path / "cursor"
     found = [positions(export(home, "--cursor", cursor).out)]
     for n in (1, 0, 3):
         if n:
@@ -92,8 +104,8 @@ def test_a_cursor_gives_every_record_once(tmp_path: Path) -> None:
     assert done("audit", "verify", "--home", home, "--witness", cursor).out.startswith("32 records")
 
 
-def test_a_file_is_written_whole_and_never_over_another(tmp_path: Path) -> None:
-    home, cursor = trained_copy(tmp_path), tmp_path / "cursor"
+def test_a_file_is_written_whole_and_never_over_another(home: Path, tmp_path: Path) -> None:
+    cursor = tmp_path / "cursor"
     one = export(home, "--out", tmp_path / "one", "--cursor", cursor)
     assert one.out == f"28 exported as fhir to {tmp_path / 'one'}: records 0 to 27\n"
     assert positions((tmp_path / "one").read_text("utf-8")) == list(range(28))
@@ -107,16 +119,14 @@ def test_a_file_is_written_whole_and_never_over_another(tmp_path: Path) -> None:
     assert positions((tmp_path / "two").read_text("utf-8")) == [28]
 
 
-def test_a_file_can_be_octet_counted_and_unmarked(tmp_path: Path) -> None:
-    home = trained_copy(tmp_path)
+def test_a_file_can_be_octet_counted_and_unmarked(home: Path, tmp_path: Path) -> None:
     export(home, "--out", tmp_path / "a", "--octet-counting", "--no-bom", form="dicom")
     messages = apart((tmp_path / "a").read_bytes())
     assert len(messages) == 28
     assert all(b" - <?xml" in message for message in messages)
 
 
-def test_what_a_shell_gets_is_the_same_bytes(tmp_path: Path) -> None:
-    home = trained_copy(tmp_path)
+def test_what_a_shell_gets_is_the_same_bytes(home: Path, tmp_path: Path) -> None:
     args = ("audit", "export", "--home", home, "--as", "dicom", "--host", "pacs")
     ran = subprocess.run([script(), *map(str, args)], capture_output=True, check=True)
     export(home, "--out", tmp_path / "file", form="dicom")
@@ -131,8 +141,8 @@ def test_what_a_shell_gets_is_the_same_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("secured", [False, True])
-def test_a_server_gets_every_record_once(tmp_path: Path, secured: bool) -> None:
-    home, cursor = trained_copy(tmp_path), tmp_path / "cursor"
+def test_a_server_gets_every_record_once(home: Path, tmp_path: Path, secured: bool) -> None:
+    cursor = tmp_path / "cursor"
     files = certificate(tmp_path, "server")
     tls = server_context(files) if secured else None
     ca = ("--ca", files[0]) if secured else ()
@@ -163,8 +173,7 @@ def test_a_server_gets_every_record_once(tmp_path: Path, secured: bool) -> None:
 
 
 @pytest.mark.slow
-def test_a_killed_export_moves_no_cursor(tmp_path: Path) -> None:
-    home = trained_copy(tmp_path)
+def test_a_killed_export_moves_no_cursor(home: Path, tmp_path: Path) -> None:
     open_log(home).append(*searches(2_000))
     kept = ("--cursor", tmp_path / "cursor")
     with serving(Silent()) as (port, _):
@@ -184,8 +193,7 @@ def test_a_killed_export_moves_no_cursor(tmp_path: Path) -> None:
     assert ".cursor.next" not in names
 
 
-def test_a_broken_log_does_not_leave(tmp_path: Path) -> None:
-    home = trained_copy(tmp_path)
+def test_a_broken_log_does_not_leave(home: Path, tmp_path: Path) -> None:
     log = home / "audit" / "log"
     whole = log.read_bytes()
     for broken, code in (
@@ -233,7 +241,6 @@ def test_a_broken_log_does_not_leave(tmp_path: Path) -> None:
 def test_bad_input_gets_one_sentence(
     tmp_path: Path, form: str, options: tuple[str, ...], code: str, says: str
 ) -> None:
-    home = trained_copy(tmp_path)
     (tmp_path / "file").write_text("something else")
     named = {"NEW": str(tmp_path / "new"), "FILE": str(tmp_path / "file")}
     said = [one.replace("PORT", str(unused_port())) for one in options if one is not None]
@@ -248,9 +255,8 @@ def test_bad_input_gets_one_sentence(
     assert not (tmp_path / "new").exists()
 
 
-def test_a_home_that_is_none_or_has_no_log_is_told(tmp_path: Path) -> None:
+def test_a_home_that_is_none_or_has_no_log_is_told(home: Path, tmp_path: Path) -> None:
     assert export(tmp_path / "none").refusal[0] == "store.missing"
-    home = trained_copy(tmp_path)
     (home / "audit").rename(tmp_path / "gone")
     assert export(home).refusal[0] == "audit.missing"
     assert not (home / "audit").exists()

@@ -5,7 +5,9 @@ order, over what was flushed before; a name that was made, replaced or taken awa
 the disk or not, whatever became of the others, until its folder is flushed.
 """
 
+import builtins
 import contextlib
+import io
 import os
 import stat
 import threading
@@ -56,6 +58,8 @@ class Disk:
         with pytest.MonkeyPatch.context() as patched:
             for name in _CALLS:
                 patched.setattr(os, name, self._watched(name, getattr(os, name)))
+            for module in (os, io, builtins):
+                patched.setattr(module, "open", self._in_turn(module.open))
             yield
         self._look()
         self._crash()
@@ -80,6 +84,19 @@ class Disk:
                 if name in ("fsync", "fdatasync"):
                     self._flush(os.fstat(args[0]))
                 return found
+
+        return call
+
+    def _in_turn(self, real: Callable[..., Any]) -> Callable[..., Any]:
+        """Wait until another thread's call was looked at.
+
+        A file that it took away leaves a number to the next one that is made, which would pass for
+        the same file.
+        """
+
+        def call(*args: Any, **options: Any) -> Any:
+            with self._lock:
+                return real(*args, **options)
 
         return call
 

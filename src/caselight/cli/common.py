@@ -34,6 +34,9 @@ from caselight.errors import UsageError
 out = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 160)
 err = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
+MODEL_KEY = "CASELIGHT_MODEL_KEY"
+"""Environment variable with the key of a language model's server."""
+
 Home = Annotated[
     Path,
     typer.Option(

@@ -7,17 +7,22 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from caselight.cli.common import AsJson, ConfigFile, Filters, Overrides, err, out, print_json
+from caselight.cli.common import (
+    MODEL_KEY,
+    AsJson,
+    ConfigFile,
+    Filters,
+    Overrides,
+    err,
+    out,
+    print_json,
+)
 from caselight.config import read_config
 from caselight.data.filters import parse_filters
-from caselight.errors import QueryRefused
 from caselight.language.lexicon import Lexicon
-from caselight.mediator.guards import Verdict, verdict_json
+from caselight.mediator.guards import verdict_json
 from caselight.mediator.mediate import Mediated, Mediator
 from caselight.mediator.plan import Criterion, Plan
-
-MODEL_KEY = "CASELIGHT_MODEL_KEY"
-"""Environment variable with the key of a language model's server."""
 
 
 def plan(
@@ -43,25 +48,7 @@ def plan(
     elif found.plan is not None:
         _show(found.plan, found, mediator.lexicon)
     if found.plan is None:
-        raise refusal(text, found.verdict)
-
-
-def refusal(text: str, verdict: Verdict) -> QueryRefused:
-    """Why a text has no plan, without a word of it."""
-    if verdict.verdict != "refuse":
-        return QueryRefused("there is nothing in the question; say what to look for")
-    layers = [one.layer for one in verdict.layers if one.action == "refuse"]
-    if "length" in layers:
-        return QueryRefused(
-            f"the question has {len(text):,} characters, more than `guards.max_characters`; "
-            "shorten it, or raise the setting",
-            code="query.too_long",
-        )
-    return QueryRefused(
-        f"the guards refused the question ({', '.join(layers)}): it reads as orders to a machine; "
-        "ask in other words, `caselight guard` says what each layer found",
-        code="query.injection",
-    )
+        raise found.refusal(text)
 
 
 def plan_json(found: Mediated) -> dict[str, Any]:

@@ -1,16 +1,18 @@
 """caselight search: a query in, a ranked table out."""
 
+import os
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
 from caselight.cli.common import (
+    MODEL_KEY,
     AsJson,
     ConfigFile,
     Filters,
@@ -62,6 +64,13 @@ ImageWeight = Annotated[
 Group = Annotated[
     Literal["patient", "study", "image"], typer.Option(help="At most one hit for each.")
 ]
+PlanBy = Annotated[
+    Literal["off", "lexicon", "model"] | None,
+    typer.Option("--plan", help="Make a plan of the words first; else search.plan."),
+]
+Explain = Annotated[
+    bool, typer.Option("--explain", help="Show the plan, and why each hit was kept or dropped.")
+]
 Ray = Annotated[
     str | None,
     typer.Option("--ray", metavar="HOST:PORT", help="Ask this cluster; else search.ray."),
@@ -91,6 +100,8 @@ def search(
     patient: Patient = None,
     group: Group = "patient",
     keep_own: KeepOwn = False,
+    plan: PlanBy = None,
+    explain: Explain = False,
     ray: Ray = None,
     config: ConfigFile = None,
     set_: Overrides = None,
@@ -100,7 +111,7 @@ def search(
     from caselight.data.queries import parse_patient
     from caselight.home import Home as OpenHome
 
-    settings = asked_settings(config, set_, ray)
+    settings = asked_settings(config, set_, ray, "lexicon" if explain and not plan else plan)
     query = Query(
         text=text,
         image=image,
@@ -116,14 +127,20 @@ def search(
         image_weight=image_weight,
         group=group,
     )
-    with OpenHome(home, config=settings, actor=user()) as place:
+    key = os.environ.get(MODEL_KEY)
+    with OpenHome(home, config=settings, actor=user(), model_key=key) as place:
         result = place.search(query, model=model)
     if as_json:
         print_json(result_json(result))
         return
+    if explain and result.plan is not None:
+        _show_plan(result.plan)
     _show(result)
+    if explain:
+        _show_checks(result)
     if result.hits:
         said = [
+            *_option("--plan", plan),
             *_option("--ray", ray),
             *_option("--config", config),
             *(w for one in set_ or () for w in ("--set", one)),
@@ -132,12 +149,13 @@ def search(
         out.print(f"more like the first: {more}", style="dim", markup=False, soft_wrap=True)
 
 
-def asked_settings(config: Path | None, set_: Sequence[str] | None, ray: str | None) -> Config:
-    """The settings of a file and of options, with the cluster to ask."""
+def asked_settings(
+    config: Path | None, set_: Sequence[str] | None, ray: str | None, plan: str | None = None
+) -> Config:
+    """The settings of a file and of options, with the cluster to ask and who plans."""
     settings = read_config(config, set_ or ())
-    if ray is None:
-        return settings
-    asked = settings.search.model_copy(update={"ray": ray})
+    given = {name: said for name, said in (("ray", ray), ("plan", plan)) if said is not None}
+    asked = settings.search.model_copy(update=given)
     return settings.model_copy(update={"search": asked})
 
 
@@ -228,6 +246,32 @@ def _show(result: SearchResult) -> None:
     )
     for note in result.notes:
         err.print(f"note: {note}", markup=False)
+
+
+def _show_plan(plan: Mapping[str, Any]) -> None:
+    """The plan in a few lines."""
+    out.print(f"plan: {plan['route']}, {plan['intent'].replace('_', ' ')}", style="dim")
+    for one in plan["rewrites"][1:]:
+        out.print(f"  also: {one['text']} ({one['weight']:g})", markup=False, soft_wrap=True)
+    for one in plan["criteria"]:
+        said = " ".join(filter(None, (one["severity"], one["side"], one["concept"])))
+        out.print(f"  {one['rule']}: {said} ({one['why']})", markup=False, soft_wrap=True)
+    for key, value in plan["filters"].items():
+        out.print(f"  filter: {key}={value}", markup=False, soft_wrap=True)
+
+
+def _show_checks(result: SearchResult) -> None:
+    """Why each hit stands where it does, and what was dropped."""
+    for hit in (*result.hits, *result.dropped):
+        if hit.check is None:
+            continue
+        reasons = "; ".join(
+            f"{one.concept} {one.finds}" + (f' ("{one.quote}")' if one.quote else "")
+            for one in hit.check.reasons
+        )
+        place = "dropped" if hit.check.decision == "dropped" else f"{hit.rank}"
+        line = f"{place} {hit.study_uid} {hit.check.decision}: {reasons or 'nothing to check'}"
+        out.print(line, style="dim", markup=False, soft_wrap=True)
 
 
 def _composition(query: Query) -> str:

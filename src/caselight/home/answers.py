@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from caselight.index.manifest import IndexManifest
     from caselight.index.verify import IndexVerdict
     from caselight.indexing import IndexReceipt
+    from caselight.mediator.judging import Judge
+    from caselight.mediator.mediate import Mediated
     from caselight.search import Explanation
 
 
@@ -141,6 +143,52 @@ class Answers(Machines, Feedbacks):
             clock=time.perf_counter,
             spread=self._spread(),
             keep=self._keep(engine.store),
+            judge=self._judge(asked),
+        )
+
+    def plan(self, query: Query | str) -> "Mediated":
+        """Say what the words of a query become, by the settings `search.plan` and `mediator`.
+
+        Args:
+            query: words, or a `Query` with words.
+
+        Raises:
+            LanguageError: for rows of a site that cannot be read.
+            MediatorError: for criteria templates, or a script, that cannot be read.
+        """
+        from caselight.mediator.backends import open_model
+        from caselight.mediator.mediate import Mediator
+
+        asked = Query(text=query) if isinstance(query, str) else query
+        if self._mediator is None:
+            settings = self.config.mediator
+            model = None
+            if self.config.search.plan == "model":
+                model = open_model(settings, api_key=self._model_key)
+            self._mediator = Mediator(self.config, model=model)
+        return self._mediator.mediate(
+            asked.text or "", target=asked.target, k=asked.k, filters=asked.filters
+        )
+
+    def _judge(self, query: Query) -> "Judge | None":
+        """The plan of a query's words, where the settings ask for one."""
+        from caselight.mediator.judging import Judge
+
+        if self.config.search.plan == "off" or not (query.text or "").strip():
+            return None
+        found = self.plan(query)
+        if found.drafted is not None and found.drafted.event is not None:
+            self._recorder().say(
+                found.drafted.event, {"model": found.drafted.model, "prompt": found.drafted.prompt}
+            )
+        if found.plan is None:
+            with self._recorder().refusals("search"):
+                raise found.refusal(query.text or "")
+        mediator = self._mediator
+        return (
+            None
+            if mediator is None
+            else Judge(found.plan, mediator.lexicon, places=self.config.search.agreement_places)
         )
 
     def explain(self, query: Query | str, *, model: PathLike | None = None) -> "Explanation":

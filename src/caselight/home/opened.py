@@ -13,6 +13,7 @@ from caselight.recording import Recorder
 if TYPE_CHECKING:
     from caselight.engine import Engine
     from caselight.index.cluster import Cluster
+    from caselight.mediator.mediate import Mediator
     from caselight.models.dual_encoder import DualEncoder
 
 
@@ -36,6 +37,7 @@ class OpenedHome:
         progress: Progress | None = None,
         actor: str = "python",
         is_identifying: Callable[[str], bool] | None = None,
+        model_key: str | None = None,
     ) -> None:
         """Name a home; `ingest` makes it where there is none.
 
@@ -46,18 +48,21 @@ class OpenedHome:
             progress: told of long work.
             actor: who asks, for the record.
             is_identifying: whether words may name a person; such words are never kept (see
-                `words.keep`). None lets all pass.
+                `words.keep`). None asks the guards.
+            model_key: of the server of a language model (`mediator.base_url`), where it wants one.
         """
         self.path = Path(path)
         self.config = config or Config()
         self._device = device
         self._progress: Progress = progress or silent
         self._actor = actor
-        self._is_identifying = is_identifying or nothing_identifying
+        self._model_key = model_key
+        self._is_identifying = is_identifying or names_somebody
         self._store: Store | None = None
         self._engine: Engine | None = None
         self._model: DualEncoder | None = None
         self._cluster: Cluster | None = None
+        self._mediator: Mediator | None = None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.path)!r})"
@@ -145,9 +150,11 @@ def text_field(text: str) -> TextField:
     return Config.from_mapping({"train": {"text": text}}).train.text
 
 
-def nothing_identifying(_words: str) -> bool:
-    """Find no identifier in any words."""
-    return False
+def names_somebody(words: str) -> bool:
+    """Whether the guards find an identifier in words."""
+    from caselight.mediator.guards.identifiers import identifiers
+
+    return bool(identifiers(words).identifiers)
 
 
 def silent(what: str, n_done: int, n_all: int) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from caselight.config import Config
+from caselight.errors import QueryRefused
 from caselight.language.lexicon import Lexicon, open_lexicon
 from caselight.mediator.adopt import adopted
 from caselight.mediator.drafting import Drafted, draft
@@ -34,6 +35,23 @@ class Mediated:
     understood: Understood | None
     drafted: Drafted | None
     """What came of asking a model; None where none was asked."""
+
+    def refusal(self, text: str) -> QueryRefused:
+        """Why a text has no plan, without a word of it."""
+        if self.verdict.verdict != "refuse":
+            return QueryRefused("there is nothing in the question; say what to look for")
+        layers = [one.layer for one in self.verdict.layers if one.action == "refuse"]
+        if "length" in layers:
+            return QueryRefused(
+                f"the question has {len(text):,} characters, more than `guards.max_characters`; "
+                "shorten it, or raise the setting",
+                code="query.too_long",
+            )
+        return QueryRefused(
+            f"the guards refused the question ({', '.join(layers)}): it reads as orders to a "
+            "machine; ask in other words, `caselight guard` says what each layer found",
+            code="query.injection",
+        )
 
 
 class Mediator:

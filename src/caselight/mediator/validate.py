@@ -12,14 +12,12 @@ Source: paper 000, section 5 ("structured review"); the steps with evidence afte
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Protocol
 
 from caselight.language.nouns import Mention, Severity, Span
 from caselight.mediator.plan import Criterion, Plan
+from caselight.types import Decision, Finds
 
-Decision = Literal["kept", "dropped", "unchecked"]
-Finds = Literal["met", "denied", "doubted", "silent", "violated", "clear"]
-"""Of an include: met, denied, doubted, or silent. Of an exclude: violated, doubted, or clear."""
 IsA = Callable[[str, str], bool]
 """Whether the first concept is the second, or a kind of it, by key."""
 _RANK: tuple[Severity, ...] = ("trivial", "mild", "moderate", "severe")
@@ -50,6 +48,20 @@ class Check:
     violated; 0 where nothing could be checked."""
 
 
+class Decided(Protocol):
+    """A hit of which something became."""
+
+    @property
+    def decision(self) -> Decision:
+        """See `Check`."""
+        ...
+
+    @property
+    def agreement(self) -> float:
+        """See `Check`."""
+        ...
+
+
 def validate(plan: Plan, text: str | None, mentions: Sequence[Mention], *, is_a: IsA) -> Check:
     """Hold one hit against the plan.
 
@@ -75,7 +87,7 @@ def validate(plan: Plan, text: str | None, mentions: Sequence[Mention], *, is_a:
     return Check(decision=decision, reasons=reasons, agreement=_agreement(reasons))
 
 
-def reordered(checks: Sequence[Check], scores: Sequence[float]) -> list[int]:
+def reordered(checks: Sequence[Decided], scores: Sequence[float]) -> list[int]:
     """The places of the hits that stay, best first; a subset of what came, never more.
 
     Args:
