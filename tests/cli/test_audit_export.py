@@ -239,7 +239,7 @@ def test_a_broken_log_does_not_leave(home: Path, tmp_path: Path) -> None:
     ],
 )
 def test_bad_input_gets_one_sentence(
-    tmp_path: Path, form: str, options: tuple[str, ...], code: str, says: str
+    home: Path, tmp_path: Path, form: str, options: tuple[str, ...], code: str, says: str
 ) -> None:
     (tmp_path / "file").write_text("something else")
     named = {"NEW": str(tmp_path / "new"), "FILE": str(tmp_path / "file")}

@@ -19,7 +19,7 @@ from tests.homes import (
     write_records,
 )
 
-HIT = {"study", "image", "rank", "hamming", "score", "confidence", "text", "thumbnail"}
+HIT = {"study", "image", "rank", "hamming", "score", "confidence", "text", "thumbnail", "check"}
 
 
 def ask(*options: object, home: Path | None = None) -> Any:
@@ -34,8 +34,10 @@ def test_the_answer_has_the_promised_keys(target: str, asks: str) -> None:
         query = ("--image", trained()[0] / "images" / "003-PA.png")
     answer = ask(*query, "--target", target, "-k", 4)
     assert answer.keys() == {
-        *("hits", "model", "index", "notes", "cost", "record", "query", "missing", "version")
+        *("hits", "model", "index", "notes", "cost", "record", "query", "missing", "version"),
+        *("plan", "dropped"),
     }
+    assert (answer["plan"], answer["dropped"]) == (None, [])
     assert answer["missing"] is None
     assert answer["cost"].keys() == {"latency_ms", "n_compared"}
     assert answer["cost"]["latency_ms"] > 0

@@ -211,7 +211,10 @@ def test_a_replica_that_came_for_one_that_is_silent_is_found(
     assert np.array_equal(index.search(query(), k=40).rows, items.search(query(), k=40).rows)
     assert index.missing is None
     # Nobody looks for others before the time of those who are known.
-    assert [round(seconds or 0.0, 1) for seconds in calls.seconds] == [1.5]
+    (left,) = calls.seconds
+    assert left is not None
+    # A busy machine may have lost some of the time that was left.
+    assert 0.5 < left <= 1.5
 
 
 def test_looking_for_replicas_takes_no_longer_than_is_left(

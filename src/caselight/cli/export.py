@@ -1,5 +1,6 @@
 """caselight export: an answer as a folder with a contact sheet."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -7,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from caselight.cli.common import (
+    MODEL_KEY,
     AsJson,
     ConfigFile,
     Filters,
@@ -28,6 +30,7 @@ from caselight.cli.search import (
     Model,
     Patient,
     Picture,
+    PlanBy,
     Ray,
     Target,
     Unlike,
@@ -74,6 +77,7 @@ def export(
     patient: Patient = None,
     group: Group = "patient",
     keep_own: KeepOwn = False,
+    plan: PlanBy = None,
     ray: Ray = None,
     config: ConfigFile = None,
     set_: Overrides = None,
@@ -86,8 +90,9 @@ def export(
     if from_ is not None:
         _refuse_query(ctx)
     refuse_existing(out_)
-    settings = asked_settings(config, set_, ray)
-    with OpenHome(home, config=settings, actor=user()) as place:
+    settings = asked_settings(config, set_, ray, plan)
+    key = os.environ.get(MODEL_KEY)
+    with OpenHome(home, config=settings, actor=user(), model_key=key) as place:
         if from_ is not None:
             result = read_result(_read(from_))
         else:
