@@ -131,7 +131,10 @@ def tables(rows: Sequence[Row]) -> Iterator[str]:
             size = "" if BATCH in method else f"{at['bytes'] / 1e6:.0f}"
             yield f"| {method} | {cells} | {build} | {size} |"
         yield ""
-    yield "Build and size are those at 128 bits. Graphs of 10 M codes take an hour: not run."
+    yield (
+        "Build and size are those at 128 bits. What is empty or missing was not run: a graph, or "
+        "cells, of 10 M codes take the better part of an hour to build."
+    )
     yield ""
 
 
