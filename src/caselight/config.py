@@ -435,10 +435,6 @@ class GuardSettings(_Settings):
     """A document is kept from every language model from this probability on."""
     off_topic_threshold: float = Field(0.734, ge=0.0, le=1.0)
     """A question is asked about from this probability on that it is no clinical text."""
-    per_minute: float = Field(60.0, gt=0.0)
-    """Questions of one actor that a service answers in a minute, in the long run."""
-    burst: int = Field(20, ge=1)
-    """Questions that an actor may ask at once before that."""
 
 
 TRAINED = ("towers", "model", "loss", "float_terms", "hash_terms", "finetune", "train")

@@ -222,7 +222,8 @@ def _show(result: SearchResult) -> None:
     for name in ("rank", "study", "image", "bits differ", "score", *by, "matched", "text"):
         right = name in numbers
         table.add_column(name, justify="right" if right else "left", overflow="fold")
-    fused = result.query.by == "both" or result.query.fusion == "ranks"
+    planned = result.plan is not None and len(result.plan["rewrites"]) > 1
+    fused = planned or result.query.by == "both" or result.query.fusion == "ranks"
     digits = 5 if fused else 3  # ranks that are fused differ in the fourth decimal
     for hit in result.hits:
         words = " ".join((hit.text or "").split())

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from caselight.data.system_errors import explained
+from caselight.data.transactions import transaction
 from caselight.errors import FeedbackError, StoreError
 
 FILE = "feedback.sqlite"
@@ -83,7 +84,7 @@ class FeedbackStore:
         """
         marks = ", ".join("?" * len(_COLUMNS))
         insert = f"INSERT INTO feedback ({', '.join(_COLUMNS)}) VALUES ({marks})"  # noqa: S608
-        with self._transaction():
+        with transaction(self._db):
             for number, one in enumerate(given, start=1):
                 self._refuse_twice(one)
                 said = {name: getattr(one, name) for name in _COLUMNS}
@@ -125,7 +126,7 @@ class FeedbackStore:
             FeedbackError: `feedback.no_such_id`, `feedback.decided`, or `feedback.own` when
                 somebody would approve what they gave themselves.
         """
-        with self._transaction():
+        with transaction(self._db):
             for one in self._named(ids):
                 if one.state != "waiting":
                     raise FeedbackError(
@@ -152,7 +153,7 @@ class FeedbackStore:
         Raises:
             FeedbackError: `feedback.no_such_id`, or `feedback.decided` for one that is undone.
         """
-        with self._transaction():
+        with transaction(self._db):
             (one,) = self._named([feedback])
             if one.state == "undone":
                 raise FeedbackError(
@@ -171,7 +172,7 @@ class FeedbackStore:
 
     def drop(self, ids: Collection[str]) -> None:
         """Delete some for good, and write the file anew without them."""
-        with self._transaction():
+        with transaction(self._db):
             self._db.executemany("DELETE FROM feedback WHERE id = ?", [(one,) for one in ids])
         with explained():
             self._db.execute("VACUUM")
@@ -196,19 +197,6 @@ class FeedbackStore:
             said["named"] = tuple(json.loads(said["named"]))
             said["relevant"] = bool(said["relevant"])
             yield Feedback(**said)
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with explained():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                # A full disk has rolled back by itself.
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
 
 
 @contextlib.contextmanager

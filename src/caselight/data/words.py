@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from caselight.data.feedback import open_database
 from caselight.data.system_errors import explained
 from caselight.data.tombstones import flush, write_durable
+from caselight.data.transactions import transaction
 from caselight.errors import WordsError
 
 FILE = "words.sqlite"
@@ -87,7 +88,7 @@ class WordStore:
             WordsError: `words.no_key`, `words.bad_key` or `words.wrong_key`.
             StoreError: when it cannot be written.
         """
-        with self._transaction():
+        with transaction(self._db):
             if not unchanged():
                 return False
             key = self._key(make=True)
@@ -112,7 +113,7 @@ class WordStore:
         """
         # In one transaction, or the key could be destroyed between it and the rows.
         wanted = set(records)
-        with self._transaction():
+        with transaction(self._db):
             rows = [row for row in self._rows() if row[0] in wanted]
             if not rows:
                 return {}
@@ -144,7 +145,7 @@ class WordStore:
 
     def forget(self, records: Collection[int]) -> int:
         """Delete the words of some searches, and write the file anew; how many there were."""
-        with self._transaction():
+        with transaction(self._db):
             gone = self._db.executemany(
                 "DELETE FROM words WHERE record = ?", [(one,) for one in records]
             ).rowcount
@@ -168,7 +169,7 @@ class WordStore:
         Returns:
             How many rows there were, and whether a key was destroyed.
         """
-        with self._transaction():
+        with transaction(self._db):
             found = self._key_file.exists() and (self._own_key or self._is_ours())
             if found:
                 _destroy(self._key_file)
@@ -182,7 +183,7 @@ class WordStore:
             asked = f"SELECT 1 FROM words WHERE {which} LIMIT 1"  # noqa: S608 (our words)
             if self._db.execute(asked, (day,)).fetchone() is None:
                 return 0  # so that opening writes nothing
-        with self._transaction():
+        with transaction(self._db):
             gone = self._db.execute(f"DELETE FROM words WHERE {which}", (day,)).rowcount  # noqa: S608
         self._vacuum()
         return gone
@@ -222,18 +223,6 @@ class WordStore:
     def _vacuum(self) -> None:
         with explained():
             self._db.execute("VACUUM")
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with explained():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
 
 
 @contextlib.contextmanager
